@@ -1,0 +1,157 @@
+import type * as tf from '@tensorflow/tfjs-core';
+
+/** What a head must know of a feature map: its name, its channels, and how many pixels of the input one cell spans. */
+export interface FeatureSpec {
+  readonly name: string;
+  readonly channels: number;
+  readonly stride: number;
+}
+
+/** Feature maps by stage name, fine to coarse, each [n, h, w, channels]. A plain record: a Map would not survive tf.tidy. */
+export type FeatureMaps = Readonly<Record<string, tf.Tensor4D>>;
+
+/** How a forward pass runs. `seed` makes what is drawn in training (stochastic depth) repeatable. */
+export interface Mode {
+  readonly training: boolean;
+  readonly seed?: number;
+}
+
+/** A parameter as a checkpoint knows it. */
+export interface Parameter {
+  /** The name in the checkpoint, as `encoder.stages.0.layers.0.dwconv.weight`. */
+  readonly name: string;
+  /** The shape in the checkpoint: PyTorch's layout, as [out, in, height, width]. */
+  readonly shape: readonly number[];
+  /** The values, in the layout that tfjs computes with, as [height, width, in, out]. */
+  readonly variable: tf.Variable;
+  /** Whether training changes it: see `Backbone.freeze`. */
+  readonly trainable: boolean;
+  /** A new tensor in the checkpoint's layout; the caller disposes it. */
+  stored(): tf.Tensor;
+}
+
+/** Parameters by their names in the checkpoint, in the order of the network. */
+export type Parameters = ReadonlyMap<string, Parameter>;
+
+/** What every head is built on. Pictures and maps are NHWC float32. */
+export interface Backbone {
+  /** All stages, shallow to deep, the stem first. */
+  readonly stageNames: readonly string[];
+  /** The maps that `forward` gives, fine to coarse. */
+  readonly featureSpecs: readonly FeatureSpec[];
+  /** The [height, width] of each map of `forward` for a picture of this size, without running anything. */
+  outputShape(height: number, width: number): Readonly<Record<string, readonly [number, number]>>;
+  /** Pictures [n, height, width, channels] to feature maps; the caller disposes them. */
+  forward(pixels: tf.Tensor4D, mode?: Mode): FeatureMaps;
+  readonly parameters: Parameters;
+  /**
+   * Takes the first `stages` of `stageNames` out of training and leaves the others in, as detectron2's FREEZE_AT counts:
+   * 0 none, 1 the stem, 2 the stem and the first stage. Frozen stages draw nothing at random in training mode.
+   */
+  freeze(stages: number): void;
+  dispose(): void;
+}
+
+/** How a stored number is written, in safetensors' words. */
+export type StoredDtype =
+  | 'F64'
+  | 'F32'
+  | 'F16'
+  | 'BF16'
+  | 'I64'
+  | 'I32'
+  | 'I16'
+  | 'I8'
+  | 'U64'
+  | 'U32'
+  | 'U16'
+  | 'U8'
+  | 'BOOL';
+
+/** A tensor of a checkpoint, before it is read. */
+export interface StoredTensor {
+  readonly dtype: StoredDtype;
+  readonly shape: readonly number[];
+}
+
+/** An open checkpoint, whatever its container: tensors by name, read one at a time. */
+export interface Checkpoint {
+  /** What to call it in a message: the path of its file or folder. */
+  readonly path: string;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** The values as float32, in the stored order. The caller owns the array. */
+  readFloat32(name: string): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+/** Which differences between a model and a checkpoint throw; see `LoadReport`. */
+export type Strict = 'body' | 'all' | 'none';
+
+/** What came of matching a checkpoint to a model, by name. */
+export interface LoadReport {
+  readonly loaded: readonly string[];
+  /** Parameters that the checkpoint lacks: freshly initialised. */
+  readonly initialized: readonly string[];
+  /** Tensors of the checkpoint that the model has no use for. */
+  readonly unused: readonly string[];
+  /** Tensors of the right name and the wrong shape or dtype: freshly initialised, where `strict` lets it pass. */
+  readonly misshaped: readonly { readonly name: string; readonly wanted: string; readonly got: string }[];
+  /** Loaded parameters that hold NaN or Infinity. */
+  readonly nonFinite: readonly string[];
+}
+
+/** How a parameter lies in a checkpoint (PyTorch's layout), and so how to turn it for tfjs. */
+export type ParameterLayout =
+  /** [out, in, height, width], turned to [height, width, in, out] */
+  | 'conv2d'
+  /** [channels, 1, height, width], turned to [height, width, channels, 1] */
+  | 'depthwise'
+  /** [out, in], turned to [in, out] */
+  | 'linear'
+  /** left as it is */
+  | 'plain';
+
+/** What a parameter holds where no checkpoint gives it. */
+export type Initializer =
+  | { readonly constant: number }
+  /** Normal with mean 0 and this deviation, drawn again beyond +-2 (torch.nn.init.trunc_normal_'s default bounds). */
+  | { readonly truncatedNormal: number };
+
+export interface ParameterOptions {
+  readonly init: Initializer;
+  /** Default `plain`. */
+  readonly layout?: ParameterLayout;
+  /** `head`: a checkpoint of another task may lack it, and it is then new. Default `body`: it must be there. */
+  readonly part?: 'body' | 'head';
+  /** `same-size`: any stored shape with as many elements will do. Default `exact`. */
+  readonly match?: 'exact' | 'same-size';
+}
+
+/**
+ * Where a layer gets its parameters: by name and shape. Asking only declares them and allocates nothing;
+ * they hold values when a checkpoint or an initialiser has filled the whole model.
+ */
+export interface Scope {
+  /** The scope of names that begin with `name.`. */
+  within(name: string | number): Scope;
+  /** Declares a parameter of this shape in the checkpoint's layout. A name declared twice throws E_PLUGIN. */
+  parameter(name: string, shape: readonly number[], options: ParameterOptions): Parameter;
+  /** All that was declared through this scope, under its full names. */
+  readonly parameters: Parameters;
+}
+
+/** Which feature maps to give; by name or by index, in place of what the config says. */
+export interface Selection {
+  readonly outFeatures?: readonly string[];
+  readonly outIndices?: readonly number[];
+}
+
+/** A kind of backbone, as a value: a third party exports one, and a registry takes it. */
+export interface BackbonePlugin<Config = unknown> {
+  /** The `model_type` of its config files. */
+  readonly type: string;
+  /** Checks a parsed config file and reads it. `file` is for messages. Throws E_CONFIG, E_OUT_FEATURES. */
+  readConfig(json: unknown, file: string, selection?: Selection): Config;
+  /** Builds the backbone from parameters of `scope`, named as its checkpoints name them. */
+  create(scope: Scope, config: Config): Backbone;
+}

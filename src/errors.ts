@@ -1,0 +1,84 @@
+import { closest, distance } from 'fastest-levenshtein';
+
+/** Every code an error of this package can carry; docs/errors.md explains each. */
+export const ERROR_CODES = [
+  'E_ARGUMENT',
+  'E_BACKEND',
+  'E_CONFIG',
+  'E_DISPOSED',
+  'E_IMAGE',
+  'E_JSON',
+  'E_LIMIT',
+  'E_NON_FINITE',
+  'E_OUT_FEATURES',
+  'E_OUTPUT',
+  'E_PEER',
+  'E_PLUGIN',
+  'E_SAFETENSORS',
+  'E_SHAPE',
+  'E_SOURCE',
+  'E_USAGE',
+  'E_WEIGHTS',
+] as const;
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** One thing that is wrong: where, what was wanted, what came, and what was probably meant. */
+export interface Problem {
+  /** Where: a file and JSON path, a tensor's name, an option. */
+  readonly path: string;
+  readonly wanted: string;
+  readonly got: string;
+  /** What to do or what was probably meant, as a clause: `did you mean "gelu"?`. */
+  readonly suggestion?: string;
+  /** The reference implementation's own words, where ours replace them. */
+  readonly reference?: string;
+}
+
+/** The one error class of the package. `problems` has all that was found; the other fields repeat the first. */
+export class ConvNextV2Error extends Error {
+  override readonly name = 'ConvNextV2Error';
+  readonly code: ErrorCode;
+  readonly problems: readonly Problem[];
+  readonly path: string;
+  readonly wanted: string;
+  readonly got: string;
+  readonly suggestion: string | undefined;
+
+  constructor(code: ErrorCode, problem: Problem | readonly Problem[], options?: ErrorOptions) {
+    const problems = 'path' in problem ? [problem] : problem;
+    const lines = problems.map(describe);
+    super(
+      lines.length === 1 ? `${code}: ${lines[0]}` : [`${code}: ${lines.length} problems`, ...lines].join('\n  '),
+      options,
+    );
+    this.code = code;
+    this.problems = problems;
+    this.path = problems[0].path;
+    this.wanted = problems[0].wanted;
+    this.got = problems[0].got;
+    this.suggestion = problems[0].suggestion;
+  }
+}
+
+function describe({ path, wanted, got, suggestion, reference }: Problem): string {
+  return `${path}: ${reference ?? `wanted ${wanted}, got ${got}`}${suggestion ? ` (${suggestion})` : ''}`;
+}
+
+/** `did you mean "name"?` for the nearest known name, or undefined where none is near. */
+export function didYouMean(name: string, known: readonly string[]): string | undefined {
+  if (known.length === 0) return undefined;
+  const near = closest(name, known);
+  return distance(name, near) <= Math.max(2, near.length / 3) ? `did you mean ${JSON.stringify(near)}?` : undefined;
+}
+
+/** A value for the `got` of a problem: JSON, at most 80 characters. */
+export function show(value: unknown): string {
+  let text: string | undefined;
+  try {
+    text = typeof value === 'function' ? 'a function' : JSON.stringify(value);
+  } catch {
+    // a cycle or a BigInt: its own string will do
+  }
+  text ??= String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
