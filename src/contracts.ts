@@ -25,9 +25,11 @@ export interface Parameter {
   /** The values, in the layout that tfjs computes with, as [height, width, in, out]. */
   readonly variable: tf.Variable;
   /** Whether training changes it: see `Backbone.freeze`. */
-  readonly trainable: boolean;
-  /** A new tensor in the checkpoint's layout; the caller disposes it. */
-  stored(): tf.Tensor;
+  trainable: boolean;
+  /** A new tensor in the checkpoint's layout, of the values or of another tensor laid as they are (a gradient, say). */
+  stored(values?: tf.Tensor): tf.Tensor;
+  /** Frees the values; `variable` throws E_DISPOSED from then on. */
+  dispose(): void;
 }
 
 /** Parameters by their names in the checkpoint, in the order of the network. */
@@ -140,18 +142,35 @@ export interface Scope {
   readonly parameters: Parameters;
 }
 
-/** Which feature maps to give; by name or by index, in place of what the config says. */
+/** What a model is to give, in place of what its config says; a new `outFeatures` or `outIndices` drops the config's other. */
 export interface Selection {
-  readonly outFeatures?: readonly string[];
-  readonly outIndices?: readonly number[];
+  /** Names of stages, in their order. Default: the last stage. */
+  readonly outFeatures?: readonly string[] | null;
+  /** The same by index, 0 the stem; negative ones count from the end. */
+  readonly outIndices?: readonly number[] | null;
+  /** Whether hidden states are given where a call does not say; a backbone needs it to load all stages. Default false. */
+  readonly outputHiddenStates?: boolean;
 }
+
+/** Where a config comes from. */
+export interface ConfigOrigin {
+  /** For messages. */
+  readonly file: string;
+  /** `keep`: a Hub's config.json has keys that nobody knows, and they are kept. `refuse`: a file of our own has none. */
+  readonly unknownKeys: 'refuse' | 'keep';
+}
+
+/** The axes of pictures and maps: tfjs' own [n, h, w, c], or PyTorch's [n, c, h, w]. */
+export type Layout = 'NHWC' | 'NCHW';
 
 /** A kind of backbone, as a value: a third party exports one, and a registry takes it. */
 export interface BackbonePlugin<Config = unknown> {
   /** The `model_type` of its config files. */
   readonly type: string;
-  /** Checks a parsed config file and reads it. `file` is for messages. Throws E_CONFIG, E_OUT_FEATURES. */
-  readConfig(json: unknown, file: string, selection?: Selection): Config;
-  /** Builds the backbone from parameters of `scope`, named as its checkpoints name them. */
+  /** What task models put before this model's names in a checkpoint, as `convnextv2`; both spellings are then found. */
+  readonly prefix?: string;
+  /** Checks a parsed config file and reads it; `selection` replaces the file's own. Throws E_CONFIG, E_OUT_FEATURES. */
+  readConfig(json: unknown, origin: ConfigOrigin, selection?: Selection): Config;
+  /** Builds the backbone from parameters of `scope`, named as its checkpoints name them; they hold no values yet. */
   create(scope: Scope, config: Config): Backbone;
 }

@@ -46,11 +46,7 @@ export class ConvNextV2Error extends Error {
 
   constructor(code: ErrorCode, problem: Problem | readonly Problem[], options?: ErrorOptions) {
     const problems = 'path' in problem ? [problem] : problem;
-    const lines = problems.map(describe);
-    super(
-      lines.length === 1 ? `${code}: ${lines[0]}` : [`${code}: ${lines.length} problems`, ...lines].join('\n  '),
-      options,
-    );
+    super(`${code}: ${summary(problems)}`, options);
     this.code = code;
     this.problems = problems;
     this.path = problems[0].path;
@@ -58,6 +54,16 @@ export class ConvNextV2Error extends Error {
     this.got = problems[0].got;
     this.suggestion = problems[0].suggestion;
   }
+}
+
+/** How many problems a message spells out; `problems` has them all. */
+const SPELLED_OUT = 12;
+
+function summary(problems: readonly Problem[]): string {
+  if (problems.length === 1) return describe(problems[0]);
+  const lines = problems.slice(0, SPELLED_OUT).map(describe);
+  if (problems.length > SPELLED_OUT) lines.push(`and ${problems.length - SPELLED_OUT} more`);
+  return [`${problems.length} problems`, ...lines].join('\n  ');
 }
 
 function describe({ path, wanted, got, suggestion, reference }: Problem): string {

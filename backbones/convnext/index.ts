@@ -1,0 +1,22 @@
+import type { BackbonePlugin } from '../../src/contracts.js';
+import { ConvNextConfig, ConvNextV2Config } from './config.js';
+import { ConvNextBackbone, ConvNextV2Backbone } from './models.js';
+
+export { ConvNextConfig, type ConvNextConfigInit, ConvNextV2Config, type ConvNextV2ConfigInit } from './config.js';
+export * from './models.js';
+
+/** ConvNeXt V2 (Woo et al. 2023) as a plugin. */
+export const convNextV2: BackbonePlugin<ConvNextV2Config> = {
+  type: 'convnextv2',
+  prefix: 'convnextv2',
+  readConfig: (json, origin, selection) => ConvNextV2Config.fromJSON(json, origin, selection),
+  create: (scope, config) => new ConvNextV2Backbone(scope, config),
+};
+
+/** ConvNeXt (Liu et al. 2022) as a plugin. */
+export const convNext: BackbonePlugin<ConvNextConfig> = {
+  type: 'convnext',
+  prefix: 'convnext',
+  readConfig: (json, origin, selection) => ConvNextConfig.fromJSON(json, origin, selection),
+  create: (scope, config) => new ConvNextBackbone(scope, config),
+};

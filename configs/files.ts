@@ -1,0 +1,391 @@
+// Made from configs/schemas/ by `npm run types`.
+
+/**
+ * The config.json of a ConvNeXt V2 model, with Hugging Face's keys. Every key may be absent: its default then applies.
+ */
+export interface ConvNextV2ConfigFile {
+  /**
+   * Where an editor finds this schema.
+   */
+  $schema?: string;
+  /**
+   * The kind of model.
+   */
+  model_type?: 'convnextv2';
+  /**
+   * Channels of the input pictures: 3 for RGB, 1 for gray.
+   */
+  num_channels?: number;
+  /**
+   * Kernel and stride of the stem's convolution, in pixels.
+   */
+  patch_size?: number;
+  /**
+   * How many stages follow the stem: as many as depths and hidden_sizes have entries.
+   */
+  num_stages?: number;
+  /**
+   * Channels of each stage, shallow to deep; null means the default. The stem has as many as the first.
+   *
+   * @minItems 1
+   * @maxItems 64
+   */
+  hidden_sizes?: number[] | null;
+  /**
+   * Blocks in each stage, shallow to deep; null means the default.
+   *
+   * @minItems 1
+   * @maxItems 64
+   */
+  depths?: number[] | null;
+  /**
+   * The activation inside the blocks. gelu is the exact form, gelu_new the one with a hyperbolic tangent.
+   */
+  hidden_act?: 'gelu' | 'relu' | 'selu' | 'gelu_new';
+  /**
+   * Standard deviation of the truncated normal distribution that new weights are drawn from.
+   */
+  initializer_range?: number;
+  /**
+   * Epsilon of the layer norm after global pooling. All other layer norms have 1e-6, whatever stands here.
+   */
+  layer_norm_eps?: number;
+  /**
+   * Probability of skipping the last block in training (stochastic depth); it rises linearly from 0 at the first.
+   */
+  drop_path_rate?: number;
+  /**
+   * Side of the pictures that the model was trained on, or their [height, width], in pixels. Other sizes work as well.
+   *
+   * @minItems 2
+   * @maxItems 2
+   */
+  image_size?: number | number[];
+  /**
+   * Names of the stages whose feature maps a backbone gives, in order: stem, stage1, stage2, ... Absent or null: those of out_indices, else the last stage.
+   */
+  out_features?: unknown;
+  /**
+   * The same by index: 0 is the stem, 1 the first stage, -1 the last. Absent or null: those of out_features.
+   */
+  out_indices?: unknown;
+  /**
+   * The names that out_features may hold. They follow from depths, whatever stands here.
+   */
+  stage_names?: string[] | null;
+  /**
+   * Names of the classes by their index. Their number is the number of logits; {} means no classifier; absent or null, num_labels counts.
+   */
+  id2label?: {
+    [k: string]: string;
+  } | null;
+  /**
+   * Indices of the classes by their name. Absent or null: they follow from id2label.
+   */
+  label2id?: {
+    /**
+     * an index in digits
+     */
+    [k: string]: number | string;
+  } | null;
+  /**
+   * Number of classes, where id2label does not name them: they are then LABEL_0, LABEL_1, ...
+   */
+  num_labels?: number | null;
+  /**
+   * Which loss the classifier is trained with. Absent or null: it follows from the labels.
+   */
+  problem_type?: 'regression' | 'single_label_classification' | 'multi_label_classification' | null;
+  /**
+   * Names of the model classes that the weights belong to.
+   */
+  architectures?: string[] | null;
+  /**
+   * Type of the stored weights, as older versions of transformers name the key. They are computed with in float32.
+   */
+  torch_dtype?: string | null;
+  /**
+   * Type of the stored weights. They are computed with in float32.
+   */
+  dtype?: string | null;
+  /**
+   * The version of transformers that wrote the file.
+   */
+  transformers_version?: string | null;
+  /**
+   * Where the model came from.
+   */
+  _name_or_path?: string | null;
+  /**
+   * What the model was fine-tuned for.
+   */
+  finetuning_task?: string | null;
+  /**
+   * Whether the reference returns all hidden states unasked. Here an option of the models, not of the file.
+   */
+  output_hidden_states?: boolean | null;
+  /**
+   * Whether the reference returns named outputs. Here they always have names.
+   */
+  return_dict?: boolean | null;
+}
+
+/**
+ * The config.json of a ConvNeXt model, version 1, with Hugging Face's keys: those of ConvNeXt V2, and the layer scale.
+ */
+export interface ConvNextConfigFile {
+  /**
+   * Where an editor finds this schema.
+   */
+  $schema?: string;
+  /**
+   * The kind of model.
+   */
+  model_type?: 'convnext';
+  /**
+   * Channels of the input pictures: 3 for RGB, 1 for gray.
+   */
+  num_channels?: number;
+  /**
+   * Kernel and stride of the stem's convolution, in pixels.
+   */
+  patch_size?: number;
+  /**
+   * How many stages follow the stem: as many as depths and hidden_sizes have entries.
+   */
+  num_stages?: number;
+  /**
+   * Channels of each stage, shallow to deep; null means the default. The stem has as many as the first.
+   *
+   * @minItems 1
+   * @maxItems 64
+   */
+  hidden_sizes?: number[] | null;
+  /**
+   * Blocks in each stage, shallow to deep; null means the default.
+   *
+   * @minItems 1
+   * @maxItems 64
+   */
+  depths?: number[] | null;
+  /**
+   * The activation inside the blocks. gelu is the exact form, gelu_new the one with a hyperbolic tangent.
+   */
+  hidden_act?: 'gelu' | 'relu' | 'selu' | 'gelu_new';
+  /**
+   * Standard deviation of the truncated normal distribution that new weights are drawn from.
+   */
+  initializer_range?: number;
+  /**
+   * Epsilon of the layer norm after global pooling. All other layer norms have 1e-6, whatever stands here.
+   */
+  layer_norm_eps?: number;
+  /**
+   * What the layer scale of a new model starts at; 0 leaves the layer scale out.
+   */
+  layer_scale_init_value?: number;
+  /**
+   * Probability of skipping the last block in training (stochastic depth); it rises linearly from 0 at the first.
+   */
+  drop_path_rate?: number;
+  /**
+   * Side of the pictures that the model was trained on, or their [height, width], in pixels. Other sizes work as well.
+   *
+   * @minItems 2
+   * @maxItems 2
+   */
+  image_size?: number | number[];
+  /**
+   * Names of the stages whose feature maps a backbone gives, in order: stem, stage1, stage2, ... Absent or null: those of out_indices, else the last stage.
+   */
+  out_features?: unknown;
+  /**
+   * The same by index: 0 is the stem, 1 the first stage, -1 the last. Absent or null: those of out_features.
+   */
+  out_indices?: unknown;
+  /**
+   * The names that out_features may hold. They follow from depths, whatever stands here.
+   */
+  stage_names?: string[] | null;
+  /**
+   * Names of the classes by their index. Their number is the number of logits; {} means no classifier; absent or null, num_labels counts.
+   */
+  id2label?: {
+    [k: string]: string;
+  } | null;
+  /**
+   * Indices of the classes by their name. Absent or null: they follow from id2label.
+   */
+  label2id?: {
+    /**
+     * an index in digits
+     */
+    [k: string]: number | string;
+  } | null;
+  /**
+   * Number of classes, where id2label does not name them: they are then LABEL_0, LABEL_1, ...
+   */
+  num_labels?: number | null;
+  /**
+   * Which loss the classifier is trained with. Absent or null: it follows from the labels.
+   */
+  problem_type?: 'regression' | 'single_label_classification' | 'multi_label_classification' | null;
+  /**
+   * Names of the model classes that the weights belong to.
+   */
+  architectures?: string[] | null;
+  /**
+   * Type of the stored weights, as older versions of transformers name the key. They are computed with in float32.
+   */
+  torch_dtype?: string | null;
+  /**
+   * Type of the stored weights. They are computed with in float32.
+   */
+  dtype?: string | null;
+  /**
+   * The version of transformers that wrote the file.
+   */
+  transformers_version?: string | null;
+  /**
+   * Where the model came from.
+   */
+  _name_or_path?: string | null;
+  /**
+   * What the model was fine-tuned for.
+   */
+  finetuning_task?: string | null;
+  /**
+   * Whether the reference returns all hidden states unasked. Here an option of the models, not of the file.
+   */
+  output_hidden_states?: boolean | null;
+  /**
+   * Whether the reference returns named outputs. Here they always have names.
+   */
+  return_dict?: boolean | null;
+}
+
+export type Pixels = number | null;
+
+/**
+ * The preprocessor_config.json of a ConvNeXt model, with Hugging Face's keys: how a picture becomes the model's input.
+ */
+export interface PreprocessorConfigFile {
+  /**
+   * Where an editor finds this schema.
+   */
+  $schema?: string;
+  /**
+   * The class of the reference that reads this file.
+   */
+  image_processor_type?: string | null;
+  /**
+   * The same, as older versions of transformers name the key.
+   */
+  feature_extractor_type?: string | null;
+  /**
+   * The class of the reference that goes with the model in tasks of several media.
+   */
+  processor_class?: string | null;
+  /**
+   * Whether pictures that are not RGB are converted first: alpha is laid onto white, gray is repeated.
+   */
+  do_convert_rgb?: boolean | null;
+  /**
+   * Whether pictures are resized.
+   */
+  do_resize?: boolean | null;
+  /**
+   * What to resize to, in pixels. Below 384, the shortest edge becomes shortest_edge / crop_pct and the middle is cut out; from 384 on, the picture is squashed to a square.
+   */
+  size?:
+    | {
+        shortest_edge?: Pixels;
+        longest_edge?: Pixels;
+        height?: Pixels;
+        width?: Pixels;
+      }
+    | number
+    | null;
+  /**
+   * How much of the resized picture's side is kept where size is below 384; null means the default.
+   */
+  crop_pct?: number | null;
+  /**
+   * PIL's number of the filter: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming.
+   */
+  resample?: 0 | 1 | 2 | 3 | 4 | 5 | null;
+  /**
+   * Whether the middle is cut out after resizing, to crop_size.
+   */
+  do_center_crop?: boolean | null;
+  /**
+   * What do_center_crop leaves, in pixels: a height and a width, or one number for both.
+   */
+  crop_size?:
+    | {
+        shortest_edge?: Pixels;
+        longest_edge?: Pixels;
+        height?: Pixels;
+        width?: Pixels;
+      }
+    | number
+    | null;
+  /**
+   * Whether values are multiplied by rescale_factor.
+   */
+  do_rescale?: boolean | null;
+  /**
+   * What values from 0 to 255 are multiplied by.
+   */
+  rescale_factor?: number | null;
+  /**
+   * Whether image_mean is subtracted and the rest divided by image_std.
+   */
+  do_normalize?: boolean | null;
+  /**
+   * The mean of each channel, or one for all, after rescaling.
+   *
+   * @minItems 1
+   * @maxItems 65536
+   */
+  image_mean?: number[] | number | null;
+  /**
+   * The standard deviation of each channel, or one for all, after rescaling.
+   *
+   * @minItems 1
+   * @maxItems 65536
+   */
+  image_std?: number[] | number | null;
+  /**
+   * A key that newer versions of transformers write for every processor. Nothing is padded here.
+   */
+  do_pad?: false | null;
+  /**
+   * Goes with do_pad.
+   */
+  pad_size?: null;
+  /**
+   * How the reference reads a size that is one number. Here it is the shortest edge.
+   */
+  default_to_square?: boolean | null;
+  /**
+   * Order of the axes of what the reference returns. Here the model decides.
+   */
+  data_format?: 'channels_first' | 'channels_last' | null;
+  /**
+   * Order of the axes of what the reference is given. Here pictures are decoded.
+   */
+  input_data_format?: 'channels_first' | 'channels_last' | null;
+  /**
+   * Where the reference computes.
+   */
+  device?: string | null;
+  /**
+   * What the reference returns.
+   */
+  return_tensors?: string | null;
+  /**
+   * Whether the reference processes pictures one by one.
+   */
+  disable_grouping?: boolean | null;
+}

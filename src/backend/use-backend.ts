@@ -1,0 +1,110 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import { registerCpuKernels } from './cpu-kernels.js';
+import { importBackend, type Load, throwNotStarted, throwOtherCopy } from './import-backend.js';
+import { loadTensorflow, loadTensorflowOnGpu } from './tensorflow.js';
+
+/** The backends that `useBackend` loads by itself. */
+export type BackendName = 'tensorflow' | 'cpu';
+
+/** What computes from now on. */
+export interface BackendReport {
+  /** As tfjs knows it. */
+  readonly name: string;
+  /** In a few words, as `TensorFlow 2.9.1 on the CPU`. */
+  readonly detail: string;
+}
+
+export interface BackendOptions {
+  /** Imports @tensorflow/tfjs-node and -gpu. Default: `import`, which looks where this package is installed. */
+  readonly load?: Load;
+}
+
+interface KnownBackend {
+  readonly name: BackendName;
+  /** Registers it with tfjs and gives the report's detail. Throws E_BACKEND saying why it cannot. */
+  load(load: Load): Promise<string>;
+}
+
+/** In the order in which `auto` tries them; a wish by name takes the last of that name. */
+const BACKENDS: readonly KnownBackend[] = [
+  { name: 'tensorflow', load: loadTensorflowOnGpu },
+  { name: 'tensorflow', load: loadTensorflow },
+  { name: 'cpu', load: loadCpu },
+];
+
+/**
+ * Makes a tfjs backend the active one: `auto` (the fastest there is), one of `BackendName`, or the name of one that the
+ * program itself registered, as `webgl`. `auto` takes TensorFlow on a GPU, then on the CPU, where
+ * @tensorflow/tfjs-node-gpu or @tensorflow/tfjs-node is installed, and then tfjs' own `cpu`: it is slow, and a line on
+ * stderr, once per process, says so and what to do. TensorFlow's own messages are off unless TF_CPP_MIN_LOG_LEVEL is set.
+ *
+ * Throws E_BACKEND where a wish cannot be met, saying why; the active backend is then as before.
+ */
+export async function useBackend(
+  wish: 'auto' | BackendName | (string & {}) = 'auto',
+  { load = (name) => import(name) }: BackendOptions = {},
+): Promise<BackendReport> {
+  refuseOldEngine();
+  if (wish === 'auto') return useFastest(load);
+  const known = BACKENDS.findLast(({ name }) => name === wish);
+  if (known) return activate(known.name, await known.load(load));
+  const registered = tf.engine().backendNames();
+  if (registered.includes(wish)) return activate(wish, 'registered by the program');
+  const names = [...new Set(['auto', ...BACKENDS.map(({ name }) => name), ...registered])];
+  throw new ConvNextV2Error('E_BACKEND', {
+    path: 'backend',
+    wanted: `one of ${names.join(', ')}`,
+    got: show(wish),
+    suggestion: didYouMean(String(wish), names),
+  });
+}
+
+async function useFastest(load: Load): Promise<BackendReport> {
+  let refusal: ConvNextV2Error | undefined;
+  for (const backend of BACKENDS) {
+    try {
+      const report = await activate(backend.name, await backend.load(load));
+      if (report.name === 'cpu' && refusal) warnOnce(refusal);
+      return report;
+    } catch (error) {
+      if (!(error instanceof ConvNextV2Error)) throw error;
+      refusal = error;
+    }
+  }
+  throw refusal;
+}
+
+async function activate(name: string, detail: string): Promise<BackendReport> {
+  // tfjs 1 has no kernels, and every later backend has this one
+  if (!tf.getKernel('Identity', name)) throwOtherCopy(`a backend "${name}" without kernels`);
+  const before = tf.getBackend();
+  if (await tf.setBackend(name)) return { name, detail };
+  if (before) await tf.setBackend(before);
+  throwNotStarted(name);
+}
+
+async function loadCpu(): Promise<string> {
+  const backend = await importBackend(
+    'cpu',
+    ['@tensorflow/tfjs-backend-cpu'],
+    () => import('@tensorflow/tfjs-backend-cpu'),
+  );
+  // private in tfjs: it prints a banner of several lines when the first tensor is written
+  Object.assign(backend, { firstUse: false });
+  registerCpuKernels();
+  return 'plain JavaScript';
+}
+
+let hasWarned = false;
+
+function warnOnce({ wanted, got, suggestion }: ConvNextV2Error): void {
+  if (hasWarned) return;
+  hasWarned = true;
+  console.warn(`convnextv2: running on the slow backend "cpu": wanted ${wanted}, got ${got} (${suggestion})`);
+}
+
+/** Every copy of tfjs-core in a process uses the engine of the first; that of tfjs 1 has a `runKernel` of 5 parameters. */
+function refuseOldEngine(): void {
+  if (tf.engine().runKernel.length !== 3) throwOtherCopy('the engine of an older copy');
+}

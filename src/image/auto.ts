@@ -1,0 +1,34 @@
+import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import { readPreprocessorFile } from './preprocessor-file.js';
+import { ConvNextImageProcessor } from './processor.js';
+
+/** The classes of the reference, old and new, that do what ours does. */
+const KNOWN: readonly string[] = [
+  'ConvNextImageProcessor',
+  'ConvNextImageProcessorFast',
+  'ConvNextImageProcessorPil',
+  'ConvNextFeatureExtractor',
+];
+
+/** Chooses the processor that a preprocessor_config.json names. */
+export const AutoImageProcessor = {
+  /** From a folder with a preprocessor_config.json, or the file itself. Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG. */
+  async fromPretrained(source: string | URL): Promise<ConvNextImageProcessor> {
+    const { json, file } = await readPreprocessorFile(source);
+    return AutoImageProcessor.fromJSON(json, file);
+  },
+
+  /** From a parsed file; `file` is for messages. One that names no type is taken as ours. Throws E_CONFIG. */
+  fromJSON(json: unknown, file: string): ConvNextImageProcessor {
+    const { image_processor_type, feature_extractor_type } = Object(json);
+    const key = image_processor_type == null ? 'feature_extractor_type' : 'image_processor_type';
+    const type = image_processor_type ?? feature_extractor_type ?? KNOWN[0];
+    if (KNOWN.includes(type)) return ConvNextImageProcessor.fromJSON(json, file);
+    throw new ConvNextV2Error('E_CONFIG', {
+      path: `${file}: /${key}`,
+      wanted: `one of ${KNOWN.join(', ')}`,
+      got: show(type),
+      suggestion: typeof type === 'string' ? didYouMean(type, KNOWN) : undefined,
+    });
+  },
+};

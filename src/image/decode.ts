@@ -1,0 +1,110 @@
+import type { Metadata, SharpOptions } from 'sharp';
+import { ConvNextV2Error } from '../errors.js';
+import { describeBytes, formatOf, pngSize } from './format.js';
+import { type EncodedImage, type ImageSource, readSource } from './image-source.js';
+import { checkPixels, type ImageLimits, readLimits } from './limits.js';
+import { checkRawImage, type RawImage } from './raw-image.js';
+import { loadSharp } from './sharp.js';
+
+export interface DecodeOptions extends ImageLimits {
+  /**
+   * `rgb` (default): three channels; gray is repeated, alpha is dropped, as transformers' `load_image` does.
+   * `as-is`: gray stays one channel and alpha is kept. Palettes and CMYK become RGB in both.
+   */
+  readonly mode?: 'rgb' | 'as-is';
+  /** What to call the picture in messages where it has no path. Default `image`. */
+  readonly name?: string;
+}
+
+/**
+ * Decodes a JPEG, PNG, WebP, AVIF, TIFF or GIF (its first frame), turned upright as its EXIF says. Decoded pixels pass
+ * through. 16 bits become 8 by dropping the lower ones (PIL clips gray ones to 255 instead, which whitens them); an ICC
+ * profile is disregarded, as PIL does, except for CMYK, which is converted by colour and not by formula.
+ * Throws E_IMAGE for what is no whole picture of these formats, E_LIMIT beyond the limits, E_PEER without sharp.
+ */
+export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<RawImage> {
+  const { mode = 'rgb', name = 'image' } = options;
+  const limits = readLimits(options);
+  if (typeof source === 'string' || source instanceof URL || source instanceof Uint8Array) {
+    return decodeBytes(await readSource(source, name, limits.maxBytes), mode, limits);
+  }
+  checkRawImage(source, name);
+  checkPixels(name, source.height, source.width, limits);
+  return source;
+}
+
+async function decodeBytes(
+  { bytes, name }: EncodedImage,
+  mode: 'rgb' | 'as-is',
+  limits: Required<ImageLimits>,
+): Promise<RawImage> {
+  const format = formatOf(bytes);
+  const refuse = (got: string, cause?: unknown): never => {
+    const wanted = format ? `a whole ${format.toUpperCase()}` : 'a JPEG, PNG, WebP, AVIF, TIFF or GIF picture';
+    throw new ConvNextV2Error('E_IMAGE', { path: name, wanted, got }, { cause });
+  };
+  if (!format) return refuse(describeBytes(bytes));
+  const claimed = pngSize(bytes);
+  if (claimed) checkPixels(name, claimed.height, claimed.width, limits);
+
+  const sharp = await loadSharp();
+  // Sizes and channels are checked below, where a message can name them; warnings are about flaws that do no harm.
+  const input: SharpOptions = { failOn: 'error', limitInputPixels: false, limitInputChannels: false };
+  const metadata = await sharp(bytes, input)
+    .metadata()
+    .catch((error) => refuse(firstLine(error), error));
+  const opened = metadata.compression === 'av1' ? 'avif' : metadata.format;
+  if (opened !== format) return refuse(`a file that opens as ${opened}`);
+  checkPixels(name, metadata.height, metadata.width, limits);
+  checkChannels(name, metadata, limits);
+
+  const pipeline = sharp(bytes, { ...input, autoOrient: true, ignoreIcc: metadata.space !== 'cmyk' });
+  if (mode === 'rgb') pipeline.removeAlpha();
+  if (limits.timeoutSeconds <= 3600) pipeline.timeout({ seconds: Math.ceil(limits.timeoutSeconds) });
+  const { data, info } = await pipeline
+    .toColourspace('srgb')
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+    .catch((error) => {
+      if (firstLine(error).startsWith('timeout')) timedOut(name, limits);
+      return refuse(firstLine(error), error);
+    });
+  const isGray = metadata.space === 'b-w' || metadata.space === 'grey16';
+  const image = { data: new Uint8Array(data), width: info.width, height: info.height, channels: info.channels };
+  return mode === 'as-is' && isGray ? withoutRepeats(image) : image;
+}
+
+/** Undoes sharp's repetition of gray: keeps the first channel, and the alpha that may follow the three. */
+function withoutRepeats(image: RawImage): RawImage {
+  const channels = image.channels - 2;
+  const data = new Uint8Array(image.width * image.height * channels);
+  for (let pixel = 0; pixel < image.width * image.height; pixel++) {
+    for (let c = 0; c < channels; c++) {
+      data[pixel * channels + c] = image.data[pixel * image.channels + (c === 0 ? 0 : c + 2)];
+    }
+  }
+  return { ...image, data, channels };
+}
+
+function checkChannels(path: string, { channels }: Metadata, { maxChannels }: Required<ImageLimits>): void {
+  if (channels <= maxChannels) return;
+  throw new ConvNextV2Error('E_LIMIT', {
+    path,
+    wanted: `at most ${maxChannels} channels`,
+    got: String(channels),
+    suggestion: 'raise maxChannels if you trust it',
+  });
+}
+
+function timedOut(path: string, { timeoutSeconds }: Required<ImageLimits>): never {
+  throw new ConvNextV2Error('E_LIMIT', {
+    path,
+    wanted: `a picture that decodes within ${timeoutSeconds} seconds`,
+    got: 'one that takes longer',
+    suggestion: 'raise timeoutSeconds if you trust it',
+  });
+}
+
+function firstLine(error: unknown): string {
+  return error instanceof Error ? error.message.trim().split(/:?\s*\n/)[0] : String(error);
+}

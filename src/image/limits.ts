@@ -1,0 +1,46 @@
+import { ConvNextV2Error, show } from '../errors.js';
+
+/** How much a picture from a stranger may ask for. Raise one for pictures you trust; Infinity lifts it. */
+export interface ImageLimits {
+  /** Width times height, of the file and of what is made from it. Default 100 million. */
+  readonly maxPixels?: number;
+  /** Size of the file. Default 256 MiB. */
+  readonly maxBytes?: number;
+  /** Channels of the file. Default 5: CMYK and alpha. */
+  readonly maxChannels?: number;
+  /** Time to decode one picture. Default 60 seconds. */
+  readonly timeoutSeconds?: number;
+}
+
+const DEFAULTS: Required<ImageLimits> = {
+  maxPixels: 100_000_000,
+  maxBytes: 256 * 2 ** 20,
+  maxChannels: 5,
+  timeoutSeconds: 60,
+};
+
+/** The limits with their defaults. Throws E_ARGUMENT for one that is not a number above 0. */
+export function readLimits(limits: ImageLimits): Required<ImageLimits> {
+  const { maxPixels, maxBytes, maxChannels, timeoutSeconds } = limits;
+  const given = Object.entries({ maxPixels, maxBytes, maxChannels, timeoutSeconds }).filter(
+    ([, value]) => value != null,
+  );
+  for (const [path, value] of given) {
+    if (!(typeof value === 'number' && value > 0)) {
+      throw new ConvNextV2Error('E_ARGUMENT', { path, wanted: 'a number above 0', got: show(value) });
+    }
+  }
+  return { ...DEFAULTS, ...Object.fromEntries(given) };
+}
+
+/** Throws E_LIMIT where a picture of this size is beyond `maxPixels`. Called before anything of the size is allocated. */
+export function checkPixels(path: string, height: number, width: number, { maxPixels }: Required<ImageLimits>): void {
+  if (height * width > maxPixels) {
+    throw new ConvNextV2Error('E_LIMIT', {
+      path,
+      wanted: `at most ${maxPixels} pixels`,
+      got: `${height} x ${width} = ${height * width}`,
+      suggestion: 'raise maxPixels if you trust it',
+    });
+  }
+}

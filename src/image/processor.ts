@@ -1,0 +1,132 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { ConvNextV2Error, show } from '../errors.js';
+import { decodeImage } from './decode.js';
+import type { ImageSource } from './image-source.js';
+import { type ImageLimits, readLimits } from './limits.js';
+import type { PilFilter } from './pil-resize.js';
+import { resizeAndCrop, valueTables } from './preprocess.js';
+import { readPreprocessorFile } from './preprocessor-file.js';
+import type { RawImage } from './raw-image.js';
+import {
+  type ImageProcessorOptions,
+  type ImageProcessorSettings,
+  otherKeys,
+  type PixelSize,
+  readSettings,
+  toFile,
+} from './settings.js';
+
+/** Options of one call: what to do otherwise than the processor is set to, and how to give it. */
+export interface PreprocessOptions extends ImageProcessorOptions {
+  /** Order of the axes of the result. Default NHWC. */
+  readonly layout?: 'NHWC' | 'NCHW';
+  /** How much a picture from a stranger may ask for. */
+  readonly limits?: ImageLimits;
+}
+
+/** Turns pictures into the input of a ConvNeXt model, as the reference's processor on PIL does, to the bit. */
+export class ConvNextImageProcessor implements ImageProcessorSettings {
+  declare readonly doConvertRgb: boolean;
+  declare readonly doResize: boolean;
+  declare readonly size: PixelSize;
+  declare readonly cropPct: number;
+  declare readonly resample: PilFilter;
+  declare readonly doCenterCrop: boolean;
+  declare readonly cropSize: PixelSize | undefined;
+  declare readonly doRescale: boolean;
+  declare readonly rescaleFactor: number;
+  declare readonly doNormalize: boolean;
+  declare readonly imageMean: number | readonly number[];
+  declare readonly imageStd: number | readonly number[];
+  #otherKeys: Readonly<Record<string, unknown>> = {};
+
+  /** Throws E_CONFIG with all that is wrong. */
+  constructor(options: ImageProcessorOptions = {}) {
+    Object.assign(this, readSettings(toFile(options), 'ConvNextImageProcessor'));
+  }
+
+  /** From a parsed preprocessor_config.json; `file` is for messages. Keys that nobody knows are kept. Throws E_CONFIG. */
+  static fromJSON(json: unknown, file: string): ConvNextImageProcessor {
+    const processor = new ConvNextImageProcessor(readSettings(json, file));
+    processor.#otherKeys = otherKeys(json as object);
+    return processor;
+  }
+
+  /** From a folder with a preprocessor_config.json, or the file itself. Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG. */
+  static async fromPretrained(source: string | URL): Promise<ConvNextImageProcessor> {
+    const { json, file } = await readPreprocessorFile(source);
+    return ConvNextImageProcessor.fromJSON(json, file);
+  }
+
+  /** The preprocessor_config.json of this processor, which transformers reads. */
+  toJSON(): Readonly<Record<string, unknown>> {
+    const file = { ...this.#otherKeys, image_processor_type: 'ConvNextImageProcessor', ...toFile({ ...this }) };
+    return Object.fromEntries(Object.entries(file).sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /**
+   * Decodes, resizes, crops, rescales and normalises; files and bytes are taken as RGB, decoded pixels as they are.
+   * `pixelValues` is [n, height, width, channels] ([n, channels, height, width] with layout NCHW); the caller disposes it.
+   * Throws what `decodeImage` throws; E_SHAPE where pictures of one batch come out unequal or the means do not fit.
+   */
+  async preprocess(
+    images: ImageSource | readonly ImageSource[],
+    options: PreprocessOptions = {},
+  ): Promise<{ readonly pixelValues: tf.Tensor4D }> {
+    const { layout = 'NHWC', limits: wantedLimits = {}, ...overrides } = options;
+    if (layout !== 'NHWC' && layout !== 'NCHW') {
+      throw new ConvNextV2Error('E_ARGUMENT', { path: 'layout', wanted: 'NHWC or NCHW', got: show(layout) });
+    }
+    const given = Object.entries(overrides).filter(([, value]) => value != null);
+    const settings = given.length > 0 ? new ConvNextImageProcessor({ ...this, ...Object.fromEntries(given) }) : this;
+    const limits = readLimits(wantedLimits);
+    const processed: RawImage[] = [];
+    for (const [source, name] of named(images)) {
+      const image = resizeAndCrop(await decodeImage(source, { ...limits, name }), settings, limits, name);
+      checkAlike(image, processed[0] ?? image, name);
+      processed.push(image);
+    }
+    const tables = valueTables(processed[0], settings, 'images');
+    const { height, width, channels } = processed[0];
+    const n = processed.length;
+    const values = fill(processed, tables, layout);
+    const shape = layout === 'NHWC' ? ([n, height, width, channels] as const) : ([n, channels, height, width] as const);
+    return { pixelValues: tf.tensor4d(values, [...shape]) };
+  }
+}
+
+/** Each picture and what to call it in messages. */
+function named(images: ImageSource | readonly ImageSource[]): readonly (readonly [ImageSource, string])[] {
+  if (!isList(images)) return [[images, 'image']];
+  if (images.length > 0) return images.map((source, i) => [source, `images[${i}]`]);
+  throw new ConvNextV2Error('E_ARGUMENT', { path: 'images', wanted: 'at least one picture', got: 'an empty list' });
+}
+
+function isList(images: ImageSource | readonly ImageSource[]): images is readonly ImageSource[] {
+  return Array.isArray(images);
+}
+
+function checkAlike(image: RawImage, first: RawImage, name: string): void {
+  const [got, wanted] = [image, first].map(({ height, width, channels }) => `${height} x ${width} x ${channels}`);
+  if (got === wanted) return;
+  throw new ConvNextV2Error('E_SHAPE', {
+    path: name,
+    wanted: `${wanted}, as images[0] is when resized and cropped`,
+    got,
+    suggestion: 'pass them one by one, or let doResize, doCenterCrop and doConvertRgb make them alike',
+  });
+}
+
+function fill(images: readonly RawImage[], tables: readonly Float32Array[], layout: 'NHWC' | 'NCHW'): Float32Array {
+  const { height, width, channels } = images[0];
+  const plane = height * width;
+  const [pixelStep, channelStep] = layout === 'NHWC' ? [channels, 1] : [1, plane];
+  const values = new Float32Array(images.length * plane * channels);
+  for (const [i, { data }] of images.entries()) {
+    for (const [c, table] of tables.entries()) {
+      let to = i * plane * channels + c * channelStep;
+      for (let from = c; from < data.length; from += channels, to += pixelStep) values[to] = table[data[from]];
+    }
+  }
+  return values;
+}

@@ -1,0 +1,33 @@
+import { ConvNextV2Error, show } from '../errors.js';
+
+/** A decoded picture: one byte a value, interleaved, row after row (height x width x channels). */
+export interface RawImage {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+  /** 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha; alpha is not premultiplied. More are taken as plain values. */
+  readonly channels: number;
+}
+
+/** Gives back `image` if it is a picture of at least one pixel whose data fit its size; throws E_IMAGE elsewhere. */
+export function checkRawImage(image: RawImage, path = 'image'): RawImage {
+  for (const side of ['width', 'height', 'channels'] as const) {
+    if (!Number.isInteger(image[side]) || image[side] < 1) {
+      throw new ConvNextV2Error('E_IMAGE', {
+        path: `${path}.${side}`,
+        wanted: 'a whole number of at least 1',
+        got: show(image[side]),
+      });
+    }
+  }
+  const { data, width, height, channels } = image;
+  const wanted = width * height * channels;
+  if (!(data instanceof Uint8Array) || data.length !== wanted) {
+    throw new ConvNextV2Error('E_IMAGE', {
+      path: `${path}.data`,
+      wanted: `a Uint8Array of ${height} x ${width} x ${channels} = ${wanted} bytes`,
+      got: data instanceof Uint8Array ? `${data.length} bytes` : show(data),
+    });
+  }
+  return image;
+}

@@ -1,0 +1,180 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Mode, Parameter, Scope } from '../contracts.js';
+import { globalResponseNorm as globalResponseNormOp } from '../ops/global-response-norm.js';
+import { layerNorm as layerNormOp } from '../ops/layer-norm.js';
+import { runOp } from '../ops/op.js';
+import { createRandom } from './random.js';
+
+/** Part of a network: a function of maps [n, h, w, c]. */
+export type Layer = (x: tf.Tensor4D, mode?: Mode) => tf.Tensor4D;
+
+/** The parameters of a layer by what they are to it, as `weight`: what a fused kernel is given. */
+interface WithParameters {
+  readonly parameters: Readonly<Record<string, Parameter>>;
+}
+
+/** A layer with parameters of its own. */
+export interface ParametricLayer extends Layer, WithParameters {}
+
+/** A layer that works on a tensor of any rank, its last axis being the channels. */
+export interface ChannelLayer extends WithParameters {
+  <T extends tf.Tensor>(x: T): T;
+}
+
+const layer = <F extends object>(f: F, parameters: WithParameters['parameters']) => Object.assign(f, { parameters });
+
+const ZEROS = { constant: 0 } as const;
+const ONES = { constant: 1 } as const;
+
+export interface Conv2dOptions {
+  readonly from: number;
+  readonly to: number;
+  readonly kernel: number;
+  /** Default 1. */
+  readonly stride?: number;
+  /** Rows and columns of zeros on each side. Default 0. */
+  readonly padding?: number;
+  /** The deviation of fresh weights. */
+  readonly deviation: number;
+}
+
+/** A convolution with bias, as torch.nn.Conv2d; parameters `weight` [to, from, kernel, kernel] and `bias`. */
+export function conv2d(
+  scope: Scope,
+  { from, to, kernel, stride = 1, padding = 0, deviation }: Conv2dOptions,
+): ParametricLayer {
+  const weight = scope.parameter('weight', [to, from, kernel, kernel], {
+    layout: 'conv2d',
+    init: { truncatedNormal: deviation },
+  });
+  const bias = scope.parameter('bias', [to], { init: ZEROS });
+  return layer(
+    (x: tf.Tensor4D) =>
+      tf.add<tf.Tensor4D>(
+        tf.conv2d(x, weight.variable as tf.Variable<tf.Rank.R4>, stride, pad(padding)),
+        bias.variable,
+      ),
+    { weight, bias },
+  );
+}
+
+export interface DepthwiseConvOptions {
+  readonly channels: number;
+  readonly kernel: number;
+  readonly padding: number;
+  readonly deviation: number;
+}
+
+/** A convolution of each channel by itself, with bias; parameters `weight` [channels, 1, kernel, kernel] and `bias`. */
+export function depthwiseConv(
+  scope: Scope,
+  { channels, kernel, padding, deviation }: DepthwiseConvOptions,
+): ParametricLayer {
+  const weight = scope.parameter('weight', [channels, 1, kernel, kernel], {
+    layout: 'depthwise',
+    init: { truncatedNormal: deviation },
+  });
+  const bias = scope.parameter('bias', [channels], { init: ZEROS });
+  return layer(
+    (x: tf.Tensor4D) =>
+      tf.add<tf.Tensor4D>(
+        tf.depthwiseConv2d(x, weight.variable as tf.Variable<tf.Rank.R4>, 1, pad(padding)),
+        bias.variable,
+      ),
+    { weight, bias },
+  );
+}
+
+/** Explicit pairs: the one form of padding that works on every backend. */
+function pad(by: number): [[number, number], [number, number], [number, number], [number, number]] {
+  return [
+    [0, 0],
+    [by, by],
+    [by, by],
+    [0, 0],
+  ];
+}
+
+export interface LinearOptions {
+  readonly from: number;
+  readonly to: number;
+  readonly deviation: number;
+  readonly part?: 'body' | 'head';
+}
+
+/** A linear map of the channels, as torch.nn.Linear; parameters `weight` [to, from] and `bias`. */
+export function linear(scope: Scope, { from, to, deviation, part }: LinearOptions): ChannelLayer {
+  const weight = scope.parameter('weight', [to, from], {
+    layout: 'linear',
+    init: { truncatedNormal: deviation },
+    part,
+  });
+  const bias = scope.parameter('bias', [to], { init: ZEROS, part });
+  const forward = <T extends tf.Tensor>(x: T): T => {
+    const rows = tf.reshape(x, [-1, from]); // [..., from] -> [positions, from]
+    const y = tf.add(tf.matMul(rows, weight.variable as tf.Variable<tf.Rank.R2>), bias.variable);
+    return tf.reshape(y, [...x.shape.slice(0, -1), to]) as T;
+  };
+  return layer(forward, { weight, bias });
+}
+
+export interface LayerNormOptions {
+  readonly channels: number;
+  readonly epsilon: number;
+  readonly part?: 'body' | 'head';
+}
+
+/** Layer norm over the channels; parameters `weight` and `bias`. */
+export function layerNorm(scope: Scope, { channels, epsilon, part }: LayerNormOptions): ChannelLayer {
+  const weight = scope.parameter('weight', [channels], { init: ONES, part });
+  const bias = scope.parameter('bias', [channels], { init: ZEROS, part });
+  const forward = <T extends tf.Tensor>(x: T): T => layerNormOp(x, weight.variable, bias.variable, epsilon);
+  return layer(forward, { weight, bias });
+}
+
+/** Global response normalisation; parameters `weight` and `bias`, (1, 1, 1, channels) in Hugging Face's files. */
+export function globalResponseNorm(scope: Scope, { channels }: { readonly channels: number }): ParametricLayer {
+  const shape = [1, 1, 1, channels];
+  const weight = scope.parameter('weight', shape, { init: ZEROS, match: 'same-size' });
+  const bias = scope.parameter('bias', shape, { init: ZEROS, match: 'same-size' });
+  return layer((x: tf.Tensor4D) => globalResponseNormOp(x, weight.variable, bias.variable), { weight, bias });
+}
+
+/** ConvNeXt V1's factor for each channel, `name` [channels]; where it starts at 0 there is none. */
+export function layerScale(scope: Scope, name: string, channels: number, initialValue: number): ParametricLayer {
+  const scale = scope.parameter(name, [channels], { init: { constant: initialValue } });
+  return layer((x: tf.Tensor4D) => tf.mul<tf.Tensor4D>(x, scale.variable), { scale });
+}
+
+/** The layer that does nothing. */
+export const identity: ParametricLayer = layer((x: tf.Tensor4D) => x, {});
+
+/**
+ * Stochastic depth (Huang et al. 2016): in training, a picture loses this branch with probability `rate`, and what is kept is
+ * divided by the probability of keeping. `index` tells apart the layers that draw from one seed.
+ */
+export function dropPath(rate: number, index: number): Layer {
+  if (rate === 0) return identity;
+  const keep = 1 - rate;
+  return (x, mode) => {
+    if (!mode?.training) return x;
+    const random = mode.seed === undefined ? Math.random : createRandom(mode.seed, `dropPath.${index}`);
+    const factors = Float32Array.from({ length: x.shape[0] }, () => (random() < keep ? 1 / keep : 0));
+    return tf.mul<tf.Tensor4D>(x, tf.tensor4d(factors, [x.shape[0], 1, 1, 1]));
+  };
+}
+
+/**
+ * A layer that stands in the code once, as its formula, and runs as one kernel where the active backend has it. The kernel
+ * gets x and the parts' parameters as `part.parameter`; in training, or with a gradient asked for, the formula runs.
+ */
+export function fused(kernel: string, formula: Layer, parts: Readonly<Record<string, WithParameters>>): Layer {
+  const parameters = Object.entries(parts).flatMap(([part, { parameters }]) =>
+    Object.entries(parameters).map(([name, parameter]) => [`${part}.${name}`, parameter] as const),
+  );
+  return (x, mode) => {
+    if (mode?.training) return tf.tidy(() => formula(x, mode));
+    const tensors = Object.fromEntries(parameters.map(([name, { variable }]) => [name, variable]));
+    return runOp(kernel, { x, ...tensors }, {}, () => formula(x, mode));
+  };
+}

@@ -1,0 +1,128 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Initializer, Parameter, ParameterLayout, ParameterOptions, Parameters, Scope } from '../contracts.js';
+import { ConvNextV2Error } from '../errors.js';
+import { createNormal, createRandom } from './random.js';
+
+/** How the axes of a checkpoint's tensor are permuted for tfjs. */
+const TO_TFJS: Readonly<Record<ParameterLayout, readonly number[] | undefined>> = {
+  conv2d: [2, 3, 1, 0],
+  depthwise: [2, 3, 0, 1],
+  linear: [1, 0],
+  plain: undefined,
+};
+
+/** A parameter that a layer has asked for; it holds values from `fill` to `dispose`. */
+export class DeclaredParameter implements Parameter {
+  #variable: tf.Variable | undefined;
+  #trainable = true;
+
+  constructor(
+    readonly name: string,
+    readonly shape: readonly number[],
+    readonly options: ParameterOptions,
+  ) {}
+
+  get size(): number {
+    return this.shape.reduce((product, length) => product * length, 1);
+  }
+
+  get variable(): tf.Variable {
+    if (this.#variable) return this.#variable;
+    throw new ConvNextV2Error('E_DISPOSED', {
+      path: this.name,
+      wanted: 'a parameter that holds values',
+      got: 'one that was disposed, or never filled',
+    });
+  }
+
+  get trainable(): boolean {
+    return this.#trainable;
+  }
+
+  set trainable(trainable: boolean) {
+    this.#trainable = trainable;
+    if (this.#variable) this.#variable.trainable = trainable;
+  }
+
+  /** Takes values in the checkpoint's layout; the array is the parameter's from then on. */
+  fill(values: Float32Array): void {
+    this.dispose();
+    this.#variable = tf.tidy(() => {
+      const stored = tf.tensor(values, [...this.shape], 'float32');
+      const permutation = TO_TFJS[this.options.layout ?? 'plain'];
+      return tf.keep(tf.variable(permutation ? tf.transpose(stored, [...permutation]) : stored, this.#trainable));
+    });
+  }
+
+  stored(values: tf.Tensor = this.variable): tf.Tensor {
+    const permutation = TO_TFJS[this.options.layout ?? 'plain'];
+    if (!permutation) return tf.clone(values);
+    return tf.transpose(
+      values,
+      permutation.map((_, axis) => permutation.indexOf(axis)),
+    );
+  }
+
+  dispose(): void {
+    this.#variable?.dispose();
+    this.#variable = undefined;
+  }
+}
+
+/** A scope that remembers what was asked of it; `fill` its parameters when the whole model has been built. */
+export interface DeclaringScope extends Scope {
+  readonly parameters: ReadonlyMap<string, DeclaredParameter>;
+  within(name: string | number): DeclaringScope;
+}
+
+/** An empty scope. Building a model in it costs no memory: its parameters have shapes and no values. */
+export function createScope(): DeclaringScope {
+  const all = new Map<string, DeclaredParameter>();
+  const at = (prefix: string): DeclaringScope => ({
+    within: (name) => at(`${prefix}${name}.`),
+    parameter(name, shape, options) {
+      const parameter = new DeclaredParameter(prefix + name, shape, options);
+      if (all.has(parameter.name)) {
+        throw new ConvNextV2Error('E_PLUGIN', {
+          path: parameter.name,
+          wanted: 'a name of its own for each parameter',
+          got: 'a name declared twice',
+        });
+      }
+      all.set(parameter.name, parameter);
+      return parameter;
+    },
+    get parameters() {
+      return prefix === '' ? all : new Map([...all].filter(([name]) => name.startsWith(prefix)));
+    },
+  });
+  return at('');
+}
+
+/** The number of values in these parameters, filled or not. */
+export function countParameters(parameters: Parameters): number {
+  let count = 0;
+  for (const { shape } of parameters.values()) count += shape.reduce((product, length) => product * length, 1);
+  return count;
+}
+
+/** Bounds of torch.nn.init.trunc_normal_: absolute, not in deviations. */
+const TRUNCATED_AT = 2;
+
+/** Fresh values for a parameter. The same seed and name give the same values, whatever else the model has. */
+export function initialValues({ name, size, options }: DeclaredParameter, seed: number): Float32Array {
+  return draw(options.init, size, seed, name);
+}
+
+function draw(init: Initializer, size: number, seed: number, name: string): Float32Array {
+  const values = new Float32Array(size);
+  if ('constant' in init) return values.fill(init.constant);
+  if (init.truncatedNormal === 0) return values;
+  const normal = createNormal(createRandom(seed, name), init.truncatedNormal);
+  for (let i = 0; i < size; i++) {
+    let value = normal();
+    while (Math.abs(value) > TRUNCATED_AT) value = normal();
+    values[i] = value;
+  }
+  return values;
+}

@@ -1,0 +1,21 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/** Whether someone differentiates what runs now: fused kernels have no gradient, so the composed form must run. */
+export function gradientAsked(): boolean {
+  const { gradientDepth, kernelDepth } = tf.engine().state;
+  return gradientDepth > 0 && kernelDepth === 0;
+}
+
+/**
+ * An operation is two things under one name: a kernel that a fast backend may have registered, and a definition
+ * composed of tfjs operations that runs anywhere and has the gradient. The caller never knows which ran.
+ */
+export function runOp<T extends tf.Tensor>(
+  kernel: string,
+  inputs: Readonly<Record<string, tf.Tensor>>,
+  attributes: Readonly<Record<string, number | string>>,
+  composed: () => T,
+): T {
+  if (gradientAsked() || tf.getKernel(kernel, tf.getBackend()) == null) return tf.tidy(composed);
+  return tf.engine().runKernel(kernel, { ...inputs }, { ...attributes }) as T;
+}

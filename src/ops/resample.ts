@@ -1,0 +1,67 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { runOp } from './op.js';
+
+/**
+ * How maps change size, all as PyTorch does it:
+ * `bilinear` interpolate(mode='bilinear', align_corners=False), half-pixel centres;
+ * `nearest` interpolate(mode='nearest'), floor(i * in / out) in float32;
+ * `average` adaptive_avg_pool2d: cell i of m over n covers floor(i * n / m) to ceil((i + 1) * n / m).
+ */
+export type Resampling = 'bilinear' | 'nearest' | 'average';
+
+/**
+ * Maps [n, h, w, c] to [n, height, width, c], at any size in and out, with the right gradient (tfjs' own resizeBilinear
+ * has a wrong one). Kernel: `ConvNextV2Resample` { x }, { height, width, how }.
+ */
+export function resample(x: tf.Tensor4D, [height, width]: readonly [number, number], how: Resampling): tf.Tensor4D {
+  const [n, h, w, c] = x.shape;
+  return runOp('ConvNextV2Resample', { x }, { height, width, how }, () => {
+    if (how === 'nearest') return tf.gather(tf.gather(x, sources(h, height), 1), sources(w, width), 2);
+    // linear and separable: a constant matrix for each axis says it all
+    const rows = perPicture(matrix(h, height, how), tf.reshape(x, [n, h, w * c])); // [n, height, w * c]
+    const both = perPicture(matrix(w, width, how), tf.reshape(rows, [n * height, w, c])); // [n * height, width, c]
+    return tf.reshape(both, [n, height, width, c]);
+  });
+}
+
+/** For each cell of the new axis, the one of the old that `nearest` takes. */
+function sources(from: number, to: number): tf.Tensor1D {
+  const scale = Math.fround(from / to);
+  const indices = Int32Array.from({ length: to }, (_, i) => Math.min(Math.floor(Math.fround(i * scale)), from - 1));
+  return tf.tensor1d(indices, 'int32');
+}
+
+/** [out, in] x [n, in, k] -> [n, out, k] */
+function perPicture(weights: tf.Tensor2D, x: tf.Tensor3D): tf.Tensor3D {
+  return tf.matMul(tf.tile(tf.expandDims<tf.Tensor3D>(weights, 0), [x.shape[0], 1, 1]), x);
+}
+
+/** The weights [out, in] with which one axis is resampled. */
+function matrix(from: number, to: number, how: keyof typeof TAPS): tf.Tensor2D {
+  const weights = new Float32Array(to * from);
+  for (let i = 0; i < to; i++) {
+    for (const [j, weight] of TAPS[how](i, from, to)) weights[i * from + j] += weight;
+  }
+  return tf.tensor2d(weights, [to, from]);
+}
+
+type Taps = (i: number, from: number, to: number) => readonly (readonly [index: number, weight: number])[];
+
+const TAPS = {
+  bilinear(i, from, to) {
+    // float32 like torch's area_pixel_compute_source_index, and clamped at the first cell
+    const scale = Math.fround(from / to);
+    const source = Math.max(0, Math.fround(Math.fround(scale * Math.fround(i + 0.5)) - 0.5));
+    const low = Math.min(Math.floor(source), from - 1);
+    const share = Math.min(1, Math.fround(source - low));
+    return [
+      [low, 1 - share],
+      [Math.min(low + 1, from - 1), share],
+    ];
+  },
+  average(i, from, to) {
+    const begin = Math.floor((i * from) / to);
+    const end = Math.ceil(((i + 1) * from) / to);
+    return Array.from({ length: end - begin }, (_, k) => [begin + k, 1 / (end - begin)] as const);
+  },
+} as const satisfies Record<string, Taps>;

@@ -1,0 +1,183 @@
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { dirname, isAbsolute, join, win32 } from 'node:path';
+import { readJsonFile } from '../config/read-json.js';
+import type { Checkpoint, StoredTensor } from '../contracts.js';
+import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import { toFloat32, toNumbers } from './dtypes.js';
+import { headerEnd, parseHeader } from './safetensors.js';
+
+/** At most so many bytes in one request: the system takes no more than 2 GiB. */
+const MAX_READ_BYTES = 2 ** 30;
+
+/**
+ * Opens a safetensors file and checks its header; tensors are read from the file when asked for.
+ * Throws E_SOURCE where there is no such file or it cannot be read, E_SAFETENSORS where it is not in order.
+ * `readFloat32` throws E_ARGUMENT for a name that the file lacks, E_SAFETENSORS where the file has become shorter.
+ */
+export async function openSafetensors(path: string): Promise<Checkpoint> {
+  const handle = await openFile(path);
+  try {
+    const { size } = await handle.stat();
+    const start = headerEnd(await readRange(handle, path, 0, Math.min(8, size)), size, path);
+    const { tensors } = parseHeader(await readRange(handle, path, 0, start), size, path);
+    return {
+      path,
+      tensors,
+      async readFloat32(name) {
+        const { dtype, begin, end } = lookUp(tensors, name, path);
+        return toFloat32(dtype, await readRange(handle, path, begin, end));
+      },
+      close: () => handle.close(),
+    };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens a model that lies in several safetensors files, by its `model.safetensors.index.json`. As in transformers the files
+ * say which tensors there are, listed or not; a listed tensor must be in the file that the index says.
+ * Throws E_SOURCE, E_JSON, E_LIMIT for an index that cannot be read, E_SAFETENSORS for one that is not in order or names a
+ * file outside its folder, and what `openSafetensors` throws for each file.
+ */
+export async function openShardedSafetensors(indexPath: string): Promise<Checkpoint> {
+  const weightMap = await readWeightMap(indexPath);
+  const shards = new Map<string, Checkpoint>();
+  const close = async () => {
+    for (const shard of shards.values()) await shard.close();
+  };
+  try {
+    for (const file of new Set(weightMap.values()))
+      shards.set(file, await openSafetensors(join(dirname(indexPath), file)));
+    const homes = new Map<string, Checkpoint>();
+    const tensors = new Map<string, StoredTensor>();
+    for (const shard of shards.values()) {
+      for (const [name, tensor] of shard.tensors) {
+        const other = homes.get(name);
+        if (other) fail(`${shard.path}: ${show(name)}`, 'each tensor in one file', `another in ${other.path}`);
+        homes.set(name, shard);
+        tensors.set(name, tensor);
+      }
+    }
+    for (const [name, file] of weightMap) {
+      if (!shards.get(file)!.tensors.has(name))
+        fail(`${indexPath}: ${show(name)}`, `a tensor of this name in ${file}`, 'none');
+    }
+    return {
+      path: indexPath,
+      tensors,
+      readFloat32: async (name) => lookUp(homes, name, indexPath).readFloat32(name),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** A tensor with its values. Whole numbers and booleans are int32 where all fit, float64 otherwise; other things float32. */
+export interface LoadedTensor extends StoredTensor {
+  readonly data: Float32Array | Int32Array | Float64Array;
+}
+
+/**
+ * Reads a whole safetensors file from memory; `path` is for messages. Whole numbers keep their values.
+ * Throws E_SAFETENSORS where the file is not in order, E_LIMIT where a whole number is beyond 2^53.
+ */
+export function readSafetensors(bytes: Uint8Array, path: string): Map<string, LoadedTensor> {
+  const { tensors } = parseHeader(bytes, bytes.length, path);
+  return new Map(
+    Array.from(tensors, ([name, { dtype, shape, begin, end }]) => {
+      const data = toNumbers(dtype, new Uint8Array(bytes.subarray(begin, end)));
+      if (data instanceof Float64Array && !data.every(Number.isSafeInteger)) {
+        throw new ConvNextV2Error('E_LIMIT', {
+          path: `${path}: ${show(name)}`,
+          wanted: 'whole numbers up to 2^53',
+          got: 'a larger one',
+        });
+      }
+      return [name, { dtype, shape, data }];
+    }),
+  );
+}
+
+async function readWeightMap(path: string): Promise<ReadonlyMap<string, string>> {
+  const { weight_map } = Object(await readJsonFile(path));
+  if (typeof weight_map !== 'object' || weight_map === null || Array.isArray(weight_map)) {
+    fail(`${path}: weight_map`, 'an object from the names of tensors to files', show(weight_map));
+  }
+  for (const [name, file] of Object.entries<unknown>(weight_map)) {
+    if (typeof file !== 'string' || file === '' || leavesFolder(file)) {
+      fail(`${path}: weight_map: ${show(name)}`, 'the name of a file in the same folder', show(file));
+    }
+  }
+  return new Map(Object.entries<string>(weight_map));
+}
+
+function leavesFolder(file: string): boolean {
+  return isAbsolute(file) || win32.isAbsolute(file) || /^[a-z]:/i.test(file) || file.split(/[\\/]/).includes('..');
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  return reading(path, async () => {
+    // asked first, since opening a named pipe would wait for its other end
+    const found = await stat(path);
+    if (!found.isFile()) {
+      throw new ConvNextV2Error('E_SOURCE', {
+        path,
+        wanted: 'a safetensors file',
+        got: found.isDirectory() ? 'a folder' : 'something that is not a plain file',
+      });
+    }
+    return open(path);
+  });
+}
+
+/** The bytes of a file from `begin` up to `end`, in an array of their own. */
+async function readRange(handle: FileHandle, path: string, begin: number, end: number): Promise<Uint8Array> {
+  return reading(path, async () => {
+    const bytes = new Uint8Array(end - begin);
+    for (let done = 0; done < bytes.length; ) {
+      const length = Math.min(bytes.length - done, MAX_READ_BYTES);
+      const { bytesRead } = await handle.read(bytes, done, length, begin + done);
+      if (bytesRead === 0)
+        fail(path, `${end} bytes`, `${begin + done} bytes`, 'the file became shorter while it was read');
+      done += bytesRead;
+    }
+    return bytes;
+  });
+}
+
+async function reading<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof ConvNextV2Error) throw cause;
+    if (cause instanceof RangeError) {
+      throw new ConvNextV2Error(
+        'E_LIMIT',
+        { path, wanted: 'a tensor that fits in memory', got: cause.message },
+        { cause },
+      );
+    }
+    const { code = String(cause) } = cause as NodeJS.ErrnoException;
+    const got = code === 'ENOENT' || code === 'ENOTDIR' ? 'no such file' : code;
+    throw new ConvNextV2Error('E_SOURCE', { path, wanted: 'a readable safetensors file', got }, { cause });
+  }
+}
+
+function lookUp<T>(map: ReadonlyMap<string, T>, name: string, path: string): T {
+  const found = map.get(name);
+  if (found !== undefined) return found;
+  throw new ConvNextV2Error('E_ARGUMENT', {
+    path,
+    wanted: 'the name of a tensor in it',
+    got: show(name),
+    suggestion: didYouMean(name, [...map.keys()]),
+  });
+}
+
+function fail(path: string, wanted: string, got: string, suggestion?: string): never {
+  throw new ConvNextV2Error('E_SAFETENSORS', { path, wanted, got, suggestion });
+}

@@ -1,0 +1,173 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ensureBackend } from '../backend/ensure-backend.js';
+import type { ConfigOrigin, Layout, LoadReport, Parameters, Scope, Selection } from '../contracts.js';
+import { ConvNextV2Error } from '../errors.js';
+import { createScope } from '../nn/scope.js';
+import { writeFileAtomically } from './atomic.js';
+import { type FillOptions, fillParameters } from './match.js';
+import { type ConfigClass, readConfig } from './pretrained-config.js';
+import { imageNetPreprocessor, type ModelSource, openSource } from './source.js';
+import { writeSafetensors } from './write-safetensors.js';
+
+/** Options of every `fromConfig`. */
+export interface ModelOptions {
+  /** For fresh weights: the same seed gives the same ones. Default: others each time. */
+  readonly seed?: number;
+  /** The axes that `forward` takes and gives. Default NHWC. */
+  readonly layout?: Layout;
+}
+
+/** Options of every `fromPretrained`. */
+export interface PretrainedOptions extends ModelOptions, Selection, Omit<FillOptions, 'prefix'> {}
+
+/** A config that can be written to config.json. */
+export interface ModelConfig {
+  readonly imageSize: number | readonly [number, number];
+  toJSON(): Readonly<Record<string, unknown>>;
+}
+
+/** How a kind of model is made: what a plugin and a model class have in common. */
+export interface ModelKind<Config, Model> {
+  readonly prefix?: string;
+  readConfig(json: unknown, origin: ConfigOrigin, selection?: Selection): Config;
+  create(scope: Scope, config: Config, layout?: Layout): Model;
+}
+
+/** A model class, seen from the static members it inherits. */
+export interface ModelClass<Config, Model> {
+  /** Its config class; the `modelType` of that is also what task models put before this model's names in a checkpoint. */
+  readonly Config: ConfigClass<Config>;
+  new (scope: Scope, config: Config, layout?: Layout): Model;
+}
+
+/** What every model of the package can do: be opened, made, saved, asked for its parameters, and disposed. */
+export abstract class PretrainedModel<Config extends ModelConfig> {
+  readonly #scope: Scope;
+  #report: LoadReport | undefined;
+  #preprocessor: unknown;
+
+  /** For subclasses: use `fromPretrained` or `fromConfig`. */
+  constructor(
+    scope: Scope,
+    readonly config: Config,
+    readonly layout: Layout = 'NHWC',
+  ) {
+    this.#scope = scope;
+  }
+
+  /**
+   * Opens a model: from a folder, a file, or the name of a shipped config (then with fresh weights). What fitted is in
+   * `report`. Throws E_SOURCE, E_CONFIG, E_OUT_FEATURES, E_SAFETENSORS, E_WEIGHTS (see `strict`).
+   */
+  static async fromPretrained<C extends ModelConfig, M extends PretrainedModel<C>>(
+    this: ModelClass<C, M>,
+    source: string | URL,
+    options: PretrainedOptions = {},
+  ): Promise<M> {
+    const { model, report, opened } = await openModel(kindOf(this), source, options);
+    model.#report = report;
+    model.#preprocessor = opened.preprocessor?.json;
+    return model;
+  }
+
+  /** Makes a model with fresh weights. */
+  static async fromConfig<C extends ModelConfig, M extends PretrainedModel<C>>(
+    this: ModelClass<C, M>,
+    config: C,
+    options: ModelOptions = {},
+  ): Promise<M> {
+    const { model, report } = await fill(kindOf(this), config, undefined, options);
+    model.#report = report;
+    return model;
+  }
+
+  /** By the names of the checkpoint, in the order of the network. */
+  get parameters(): Parameters {
+    return this.#scope.parameters;
+  }
+
+  /** What was loaded, what is new, and what did not fit. */
+  get report(): LoadReport {
+    return this.#report!;
+  }
+
+  /**
+   * Writes config.json, model.safetensors and preprocessor_config.json, as transformers reads them, into a folder (made
+   * where it is not there). Each file is replaced whole or not at all. Throws E_OUTPUT.
+   */
+  async savePretrained(folder: string): Promise<void> {
+    const { imageSize } = this.config;
+    const config = { ...this.config.toJSON(), architectures: [this.constructor.name] };
+    const preprocessor = this.#preprocessor ?? (await imageNetPreprocessor(Math.max(...[imageSize].flat())));
+    await mkdir(folder, { recursive: true }).catch((cause) => {
+      throw new ConvNextV2Error(
+        'E_OUTPUT',
+        { path: folder, wanted: 'a folder to write to', got: cause.code },
+        { cause },
+      );
+    });
+    const tensors = [...this.parameters.values()].map((parameter) => ({
+      name: parameter.name,
+      dtype: 'F32' as const,
+      shape: parameter.shape,
+      bytes: async () => {
+        const stored = parameter.stored();
+        const values = await stored.data();
+        stored.dispose();
+        return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+      },
+    }));
+    await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
+    await writeJson(join(folder, 'preprocessor_config.json'), preprocessor);
+    await writeJson(join(folder, 'config.json'), config);
+  }
+
+  /** Frees the weights. The model cannot be used afterwards. */
+  dispose(): void {
+    for (const parameter of this.#scope.parameters.values()) parameter.dispose();
+  }
+}
+
+function kindOf<C, M>(type: ModelClass<C, M>): ModelKind<C, M> {
+  return {
+    prefix: type.Config.definition.modelType,
+    readConfig: (json, origin, selection = {}) => readConfig(type.Config, json, origin, selection),
+    create: (scope, config, layout) => new type(scope, config, layout),
+  };
+}
+
+/** Opens a source as a model of this kind. */
+export async function openModel<C, M>(
+  kind: ModelKind<C, M> | ((opened: ModelSource) => ModelKind<C, M>),
+  source: string | URL,
+  options: PretrainedOptions,
+): Promise<{ readonly model: M; readonly report: LoadReport; readonly opened: ModelSource }> {
+  const opened = await openSource(source);
+  const chosen = typeof kind === 'function' ? kind(opened) : kind;
+  const config = chosen.readConfig(opened.config, opened.origin, options);
+  return { ...(await fill(chosen, config, opened, options)), opened };
+}
+
+async function fill<C, M>(
+  kind: ModelKind<C, M>,
+  config: C,
+  opened: ModelSource | undefined,
+  options: PretrainedOptions,
+) {
+  await ensureBackend();
+  const scope = createScope();
+  const model = kind.create(scope, config, options.layout ?? 'NHWC');
+  const checkpoint = await opened?.openCheckpoint?.();
+  try {
+    return { model, report: await fillParameters(scope.parameters, checkpoint, { ...options, prefix: kind.prefix }) };
+  } finally {
+    await checkpoint?.close();
+  }
+}
+
+function writeJson(path: string, value: unknown): Promise<void> {
+  return writeFileAtomically(path, async (handle) => {
+    await handle.writeFile(`${JSON.stringify(value, null, 2)}\n`);
+  });
+}

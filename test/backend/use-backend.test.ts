@@ -1,0 +1,303 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import util from 'node:util';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { useBackend } from '../../src/backend/use-backend.js';
+import { ConvNextV2Error } from '../../src/errors.js';
+
+const GPU = '@tensorflow/tfjs-node-gpu';
+const CPU = '@tensorflow/tfjs-node';
+const MODULE = new URL('../../src/backend/use-backend.ts', import.meta.url);
+
+/** What the stand-ins for tfjs-node call, being files in folders of their own. */
+interface FakeApi {
+  register(device: 'gpu' | 'cpu'): void;
+  readonly imported: string[];
+  readonly tf: typeof tf;
+}
+const shared = globalThis as { fake?: FakeApi };
+
+class FakeBackend extends tf.KernelBackend {
+  override dispose(): void {}
+}
+
+function registerFake(name: string, factory: () => tf.KernelBackend | Promise<tf.KernelBackend>): void {
+  tf.registerKernel({ kernelName: 'Identity', backendName: name, kernelFunc: ({ inputs }) => inputs.x! });
+  tf.registerBackend(name, factory);
+}
+
+function removeFake(name: string): void {
+  for (const { kernelName } of tf.getKernelsForBackend(name)) tf.unregisterKernel(kernelName, name);
+  if (tf.engine().backendNames().includes(name)) tf.removeBackend(name);
+}
+
+async function failure(promise: Promise<unknown>): Promise<ConvNextV2Error> {
+  const error = await promise.then(
+    (value) => expect.fail(`wanted an error, got ${JSON.stringify(value)}`),
+    (reason) => reason,
+  );
+  expect(error).to.be.instanceOf(ConvNextV2Error);
+  expect(error.code).to.equal('E_BACKEND');
+  return error;
+}
+
+async function quietly<T>(work: () => Promise<T>): Promise<T> {
+  const { warn } = console;
+  console.warn = () => {};
+  return work().finally(() => {
+    console.warn = warn;
+  });
+}
+
+describe('useBackend', () => {
+  let folder: string;
+
+  /** Node's own import, from a folder in which these packages are installed. */
+  async function installed(packages: Readonly<Record<string, string>>): Promise<(name: string) => Promise<unknown>> {
+    for (const [name, source] of Object.entries(packages)) {
+      const home = join(folder, 'node_modules', name);
+      mkdirSync(home, { recursive: true });
+      writeFileSync(join(home, 'package.json'), JSON.stringify({ name, main: 'index.js' }));
+      writeFileSync(join(home, 'index.js'), `fake.imported.push('${name}');\n${source}`);
+    }
+    writeFileSync(join(folder, 'load.mjs'), 'export const load = (name) => import(name);');
+    return (await import(pathToFileURL(join(folder, 'load.mjs')).href)).load;
+  }
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'convnextv2-backend-'));
+    await useBackend('cpu');
+    shared.fake = {
+      tf,
+      imported: [],
+      register: (device) =>
+        registerFake('tensorflow', () =>
+          Object.assign(new FakeBackend(), {
+            isUsingGpuDevice: device === 'gpu',
+            binding: { TF_Version: '2.9.1' },
+          }),
+        ),
+    };
+  });
+
+  afterEach(async () => {
+    rmSync(folder, { recursive: true });
+    await tf.setBackend('cpu');
+    for (const name of ['tensorflow', 'mine']) removeFake(name);
+    delete shared.fake;
+  });
+
+  it('takes cpu when asked', async () => {
+    expect(await useBackend('cpu')).to.deep.equal({ name: 'cpu', detail: 'plain JavaScript' });
+    expect(tf.getBackend()).to.equal('cpu');
+    expect(tf.getKernel('ConvNextV2Gelu', 'cpu')).to.not.equal(undefined);
+  });
+
+  it('refuses a name that nobody knows, and lists those it knows', async () => {
+    const error = await failure(useBackend('tensorflw'));
+    expect(error.message).to.equal(
+      'E_BACKEND: backend: wanted one of auto, tensorflow, cpu, got "tensorflw" (did you mean "tensorflow"?)',
+    );
+    for (const name of ['', 'CUDA', 'constructor', '__proto__', null as unknown as string]) {
+      expect((await failure(useBackend(name))).got).to.equal(JSON.stringify(name));
+    }
+    expect(tf.getBackend()).to.equal('cpu');
+  });
+
+  describe('with backends that the program registered', () => {
+    it('takes one by name', async () => {
+      registerFake('mine', () => new FakeBackend());
+      expect(await useBackend('mine')).to.deep.equal({ name: 'mine', detail: 'registered by the program' });
+      expect(tf.getBackend()).to.equal('mine');
+      expect((await failure(useBackend('mime'))).suggestion).to.equal('did you mean "mine"?');
+    });
+
+    it('waits for one that starts later', async () => {
+      registerFake('mine', () => Promise.resolve(new FakeBackend()));
+      await useBackend('mine');
+      expect(tf.backend()).to.be.instanceOf(FakeBackend);
+    });
+
+    it('stays with the active backend where one does not start', async () => {
+      registerFake('mine', () => {
+        throw new Error('no device');
+      });
+      const error = await quietly(() => failure(useBackend('mine')));
+      expect(error.got).to.equal('a backend that did not start');
+      expect(tf.getBackend()).to.equal('cpu');
+      expect(tf.backend()).to.equal(tf.findBackend('cpu'));
+    });
+  });
+
+  describe('with tfjs-node', () => {
+    it('takes a GPU first', async () => {
+      const load = await installed({ [GPU]: 'fake.register("gpu")', [CPU]: 'fake.register("cpu")' });
+      expect(await useBackend('auto', { load })).to.deep.equal({
+        name: 'tensorflow',
+        detail: 'TensorFlow 2.9.1 on a GPU',
+      });
+      expect(tf.getBackend()).to.equal('tensorflow');
+      expect(shared.fake?.imported).to.deep.equal([GPU]);
+    });
+
+    it('takes the gpu package where it finds no GPU, too, and imports no second one', async () => {
+      const load = await installed({ [GPU]: 'fake.register("cpu")', [CPU]: 'fake.register("cpu")' });
+      for (const wish of ['auto', 'tensorflow']) {
+        expect((await useBackend(wish, { load })).detail).to.equal('TensorFlow 2.9.1 on the CPU');
+        expect(tf.getBackend()).to.equal('tensorflow');
+      }
+      expect(shared.fake?.imported).to.deep.equal([GPU]);
+    });
+
+    it('takes tfjs-node where the gpu package is absent', async () => {
+      const load = await installed({ [CPU]: 'fake.register("cpu")' });
+      expect((await useBackend('auto', { load })).detail).to.equal('TensorFlow 2.9.1 on the CPU');
+    });
+
+    it('takes tfjs-node where the gpu package is broken, and nothing of that stays', async () => {
+      const load = await installed({
+        [GPU]: `fake.tf.registerKernel({ kernelName: 'Abs', backendName: 'tensorflow', kernelFunc() {} });
+          throw new Error('libcudart.so.11.0: cannot open shared object file');`,
+        [CPU]: 'fake.register("cpu")',
+      });
+      expect((await useBackend('tensorflow', { load })).name).to.equal('tensorflow');
+      expect(tf.getKernel('Abs', 'tensorflow')).to.equal(undefined);
+    });
+
+    it('takes what the program imported itself', async () => {
+      shared.fake?.register('gpu');
+      const load = () => expect.fail('nothing to import');
+      expect((await useBackend('auto', { load })).detail).to.equal('TensorFlow 2.9.1 on a GPU');
+      expect(await useBackend('cpu', { load })).to.have.property('name', 'cpu');
+    });
+
+    it('says that it is not installed', async () => {
+      const error = await failure(useBackend('tensorflow', { load: await installed({}) }));
+      expect(error.message).to.equal(
+        `E_BACKEND: backend: wanted tensorflow, got ${GPU} is not installed, ${CPU} is not installed ` +
+          `(npm install ${CPU}@${tf.version_core})`,
+      );
+    });
+
+    it('says why it failed to load, on one line', async () => {
+      const load = await installed({ [GPU]: 'throw new Error("no addon at /x. \\nPlease run this and that")' });
+      const error = await failure(useBackend('tensorflow', { load }));
+      expect(error.got).to.equal(`${GPU} failed to load: no addon at /x., ${CPU} is not installed`);
+      expect(error.suggestion).to.equal(`let npm run its install script, then: npm rebuild ${GPU}`);
+      expect(error.cause).to.be.instanceOf(Error);
+    });
+
+    it('tells a missing dependency from a missing package', async () => {
+      const load = await installed({ [CPU]: 'require("@mapbox/absent")' });
+      const error = await failure(useBackend('tensorflow', { load }));
+      expect(error.got).to.match(/tfjs-node failed to load: Cannot find (module|package) '@mapbox\/absent'/);
+    });
+
+    it('gives it the functions that Node 23 dropped, and a quiet log', async () => {
+      const dropped = util as { isArray?: unknown; isNullOrUndefined?: unknown };
+      const level = process.env.TF_CPP_MIN_LOG_LEVEL;
+      delete dropped.isArray;
+      delete dropped.isNullOrUndefined;
+      delete process.env.TF_CPP_MIN_LOG_LEVEL;
+      try {
+        const load = await installed({
+          [CPU]: `const { isArray, isNullOrUndefined } = require('util');
+            const seen = [[], 'a'].map(isArray) + [null, undefined, 0].map(isNullOrUndefined);
+            throw new Error([seen, process.env.TF_CPP_MIN_LOG_LEVEL]);`,
+        });
+        const { got } = await failure(useBackend('tensorflow', { load }));
+        expect(got).to.include('failed to load: true,falsetrue,true,false,2');
+        process.env.TF_CPP_MIN_LOG_LEVEL = '0';
+        await failure(useBackend('tensorflow', { load }));
+        expect(process.env.TF_CPP_MIN_LOG_LEVEL).to.equal('0');
+      } finally {
+        delete process.env.TF_CPP_MIN_LOG_LEVEL;
+        if (level !== undefined) process.env.TF_CPP_MIN_LOG_LEVEL = level;
+      }
+    });
+  });
+
+  describe('with more than one tfjs-core', () => {
+    it('says that tfjs-node registered with another', async () => {
+      const error = await failure(useBackend('tensorflow', { load: await installed({ [CPU]: '' }) }));
+      expect(error.wanted).to.equal('one copy of @tensorflow/tfjs-core, of version 4');
+      expect(error.got).to.equal(`a second one, with which ${CPU} registered its backend`);
+    });
+
+    it('refuses the engine of tfjs 1', async () => {
+      const engine = tf.engine() as { runKernel?: unknown };
+      engine.runKernel = (_a: unknown, _b: unknown, _c: unknown, _d: unknown, _e: unknown) => {};
+      try {
+        for (const wish of ['auto', 'cpu']) {
+          expect((await failure(useBackend(wish))).got).to.equal('the engine of an older copy');
+        }
+      } finally {
+        // the own property hid the method of the class
+        delete engine.runKernel;
+      }
+    });
+
+    it('refuses a backend of tfjs 1', async () => {
+      tf.registerBackend('mine', () => new FakeBackend());
+      expect((await failure(useBackend('mine'))).got).to.equal('a backend "mine" without kernels');
+      expect(tf.getBackend()).to.equal('cpu');
+    });
+  });
+
+  describe('in a process of its own', () => {
+    const run = (code: string) =>
+      spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', code], { encoding: 'utf8' });
+    const start = `import * as tf from '@tensorflow/tfjs-core';
+      const { useBackend } = await import(${JSON.stringify(MODULE.href)});`;
+
+    it('warns once, on one line, that cpu is slow', () => {
+      const { status, stdout, stderr } = run(`${start}
+        const load = async (name) => {
+          throw Object.assign(new Error("Cannot find package '" + name + "'"), { code: 'ERR_MODULE_NOT_FOUND' });
+        };
+        for (const wish of ['auto', 'auto', 'cpu']) {
+          const { name } = await useBackend(wish, { load });
+          if (name !== 'cpu') throw new Error(name);
+          tf.ones([2]);
+        }`);
+      expect(stderr).to.equal(
+        `convnextv2: running on the slow backend "cpu": wanted tensorflow, got ${GPU} is not installed, ` +
+          `${CPU} is not installed (npm install ${CPU}@${tf.version_core})\n`,
+      );
+      expect(stdout).to.equal('');
+      expect(status).to.equal(0);
+    });
+
+    it('loads no backend before one is asked for, and prints nothing where cpu is', () => {
+      const { stdout, stderr } = run(`${start}
+        import { createRequire } from 'node:module';
+        const loaded = () =>
+          Object.keys(createRequire(import.meta.url).cache).filter((file) => /tfjs-(node|backend)/.test(file)).length;
+        const before = [loaded(), tf.engine().backendNames().length];
+        await useBackend('cpu');
+        tf.ones([2]);
+        console.log(...before, loaded() > 0, tf.engine().backendNames().length);`);
+      expect(stderr).to.equal('');
+      expect(stdout).to.equal('0 0 true 1\n');
+    });
+
+    it('looks for tfjs-node beside this package', () => {
+      const { stdout } = run(`${start}
+        const isInstalled = (name) => {
+          try {
+            return Boolean(import.meta.resolve(name));
+          } catch {
+            return false;
+          }
+        };
+        const wanted = isInstalled('${CPU}') || isInstalled('${GPU}') ? 'tensorflow' : 'E_BACKEND';
+        const got = await useBackend('tensorflow').then(({ name }) => name, ({ code }) => code);
+        console.log(wanted === got ? 'as wanted' : 'wanted ' + wanted + ', got ' + got);`);
+      expect(stdout).to.equal('as wanted\n');
+    });
+  });
+});

@@ -1,0 +1,49 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ConvNextV2Error } from '../../src/errors.js';
+
+/** A file of the goldens. */
+export function golden(...names: readonly string[]): string {
+  return join(fileURLToPath(new URL('../golden', import.meta.url)), ...names);
+}
+
+/** The bytes of a safetensors file: a header (an object, or its text) after its length, then the data. */
+export function safetensorsFile(header: unknown, data: Uint8Array = new Uint8Array()): Uint8Array {
+  const json =
+    header instanceof Uint8Array ? header : Buffer.from(typeof header === 'string' ? header : JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  return new Uint8Array(Buffer.concat([length, json, data]));
+}
+
+/** Runs in a new folder that is removed afterwards. */
+export async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'convnextv2-test-'));
+  try {
+    await work(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** The error that this throws, which has to be one of ours. */
+export async function failure(work: () => unknown): Promise<ConvNextV2Error> {
+  try {
+    await work();
+  } catch (error) {
+    if (error instanceof ConvNextV2Error) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+/** How many files this process has open. */
+export async function openFiles(): Promise<number> {
+  return (await readdir('/dev/fd')).length;
+}
+
+export async function readBytes(path: string): Promise<Uint8Array> {
+  return new Uint8Array(await readFile(path));
+}
