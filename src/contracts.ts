@@ -46,6 +46,8 @@ export interface Backbone {
   /** Pictures [n, height, width, channels] to feature maps; the caller disposes them. */
   forward(pixels: tf.Tensor4D, mode?: Mode): FeatureMaps;
   readonly parameters: Parameters;
+  /** The index in `stageNames` of the stage that a parameter belongs to; undefined for what comes after the stages. */
+  stageOf(parameterName: string): number | undefined;
   /**
    * Takes the first `stages` of `stageNames` out of training and leaves the others in, as detectron2's FREEZE_AT counts:
    * 0 none, 1 the stem, 2 the stem and the first stage. Frozen stages draw nothing at random in training mode.

@@ -70,9 +70,12 @@ function describe({ path, wanted, got, suggestion, reference }: Problem): string
   return `${path}: ${reference ?? `wanted ${wanted}, got ${got}`}${suggestion ? ` (${suggestion})` : ''}`;
 }
 
+/** No name of ours is longer, and comparing a hostile one takes time that grows with its length. */
+const LONGEST_NAME = 200;
+
 /** `did you mean "name"?` for the nearest known name, or undefined where none is near. */
 export function didYouMean(name: string, known: readonly string[]): string | undefined {
-  if (known.length === 0) return undefined;
+  if (known.length === 0 || name.length > LONGEST_NAME) return undefined;
   const near = closest(name, known);
   return distance(name, near) <= Math.max(2, near.length / 3) ? `did you mean ${JSON.stringify(near)}?` : undefined;
 }
@@ -81,7 +84,8 @@ export function didYouMean(name: string, known: readonly string[]): string | und
 export function show(value: unknown): string {
   let text: string | undefined;
   try {
-    text = typeof value === 'function' ? 'a function' : JSON.stringify(value);
+    if (typeof value === 'function') text = 'a function';
+    else if (typeof value !== 'number') text = JSON.stringify(value); // it writes null for NaN
   } catch {
     // a cycle or a BigInt: its own string will do
   }

@@ -8,9 +8,9 @@ export interface Registry {
   get(type: string): BackbonePlugin;
 }
 
-/** Gives a plugin the type that a registry wants, and checks its config type against its `create`. */
-export function definePlugin<Config>(plugin: BackbonePlugin<Config>): BackbonePlugin {
-  return plugin as BackbonePlugin;
+/** The plugin as it is, its config type inferred: what `readConfig` gives is what `create` takes. */
+export function definePlugin<Config>(plugin: BackbonePlugin<Config>): BackbonePlugin<Config> {
+  return plugin;
 }
 
 /** A registry of these plugins. Two of one type throw E_PLUGIN. To extend one: `createRegistry([mine], defaultRegistry())`. */

@@ -124,6 +124,11 @@ abstract class ConvNextBackboneBase<Config extends ConvNextConfigBase>
     });
   }
 
+  stageOf(parameterName: string): number | undefined {
+    const [root, , stage] = parameterName.split('.');
+    return root === 'embeddings' ? 0 : root === 'encoder' ? Number(stage) + 1 : undefined;
+  }
+
   freeze(stages: number): void {
     if (!(Number.isInteger(stages) && stages >= 0 && stages <= this.stageNames.length)) {
       throw new ConvNextV2Error('E_ARGUMENT', {
@@ -134,9 +139,7 @@ abstract class ConvNextBackboneBase<Config extends ConvNextConfigBase>
     }
     this.#frozen = stages;
     for (const [name, parameter] of this.parameters) {
-      const [root, , stage] = name.split('.');
-      const level = root === 'embeddings' ? 0 : root === 'encoder' ? Number(stage) + 1 : Number.POSITIVE_INFINITY;
-      parameter.trainable = level >= stages;
+      parameter.trainable = (this.stageOf(name) ?? stages) >= stages;
     }
   }
 

@@ -36,7 +36,7 @@ export function validateConfig(schema: SchemaName, value: unknown, { file, unkno
   for (const error of validate.errors!) {
     if (unknownKeys === 'keep' && error.keyword === 'additionalProperties' && error.instancePath === '') continue;
     const pointer = pointerTo(error);
-    if (pointer === undefined || problems.has(pointer)) continue;
+    if (pointer === undefined) continue;
     if (problems.size === MAX_PROBLEMS) break;
     problems.set(pointer, problemAt(pointer, error, file));
   }

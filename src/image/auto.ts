@@ -1,5 +1,5 @@
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
-import { readPreprocessorFile } from './preprocessor-file.js';
+import { openPreprocessor } from '../weights/source.js';
 import { ConvNextImageProcessor } from './processor.js';
 
 /** The classes of the reference, old and new, that do what ours does. */
@@ -12,9 +12,9 @@ const KNOWN: readonly string[] = [
 
 /** Chooses the processor that a preprocessor_config.json names. */
 export const AutoImageProcessor = {
-  /** From a folder with a preprocessor_config.json, or the file itself. Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG. */
+  /** From a folder with a preprocessor_config.json, the file itself, or the name of a shipped config (ImageNet's at its size). Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG. */
   async fromPretrained(source: string | URL): Promise<ConvNextImageProcessor> {
-    const { json, file } = await readPreprocessorFile(source);
+    const { json, file } = await openPreprocessor(source);
     return AutoImageProcessor.fromJSON(json, file);
   },
 

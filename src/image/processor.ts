@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ConvNextV2Error, show } from '../errors.js';
+import { openPreprocessor } from '../weights/source.js';
 import { decodeImage } from './decode.js';
 import type { ImageSource } from './image-source.js';
 import { type ImageLimits, readLimits } from './limits.js';
 import type { PilFilter } from './pil-resize.js';
 import { resizeAndCrop, valueTables } from './preprocess.js';
-import { readPreprocessorFile } from './preprocessor-file.js';
 import type { RawImage } from './raw-image.js';
 import {
   type ImageProcessorOptions,
@@ -52,9 +52,9 @@ export class ConvNextImageProcessor implements ImageProcessorSettings {
     return processor;
   }
 
-  /** From a folder with a preprocessor_config.json, or the file itself. Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG. */
+  /** From a folder with a preprocessor_config.json, the file itself, or the name of a shipped config (ImageNet's at its size). Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG. */
   static async fromPretrained(source: string | URL): Promise<ConvNextImageProcessor> {
-    const { json, file } = await readPreprocessorFile(source);
+    const { json, file } = await openPreprocessor(source);
     return ConvNextImageProcessor.fromJSON(json, file);
   }
 
@@ -77,41 +77,44 @@ export class ConvNextImageProcessor implements ImageProcessorSettings {
     if (layout !== 'NHWC' && layout !== 'NCHW') {
       throw new ConvNextV2Error('E_ARGUMENT', { path: 'layout', wanted: 'NHWC or NCHW', got: show(layout) });
     }
-    const given = Object.entries(overrides).filter(([, value]) => value != null);
+    const given = Object.entries(overrides).filter(([, value]) => value !== undefined);
     const settings = given.length > 0 ? new ConvNextImageProcessor({ ...this, ...Object.fromEntries(given) }) : this;
     const limits = readLimits(wantedLimits);
+    const pictures = named(images);
     const processed: RawImage[] = [];
-    for (const [source, name] of named(images)) {
+    for (const [source, name] of pictures) {
       const image = resizeAndCrop(await decodeImage(source, { ...limits, name }), settings, limits, name);
-      checkAlike(image, processed[0] ?? image, name);
       processed.push(image);
+      checkAlike(image, processed[0], name, pictures[0][1]);
     }
-    const tables = valueTables(processed[0], settings, 'images');
+    const tables = valueTables(processed[0], settings, pictures[0][1]);
     const { height, width, channels } = processed[0];
     const n = processed.length;
     const values = fill(processed, tables, layout);
-    const shape = layout === 'NHWC' ? ([n, height, width, channels] as const) : ([n, channels, height, width] as const);
-    return { pixelValues: tf.tensor4d(values, [...shape]) };
+    const shape: [number, number, number, number] =
+      layout === 'NHWC' ? [n, height, width, channels] : [n, channels, height, width];
+    return { pixelValues: tf.tensor4d(values, shape) };
   }
 }
 
 /** Each picture and what to call it in messages. */
 function named(images: ImageSource | readonly ImageSource[]): readonly (readonly [ImageSource, string])[] {
-  if (!isList(images)) return [[images, 'image']];
-  if (images.length > 0) return images.map((source, i) => [source, `images[${i}]`]);
-  throw new ConvNextV2Error('E_ARGUMENT', { path: 'images', wanted: 'at least one picture', got: 'an empty list' });
+  const list = Array.isArray(images) ? (images as readonly ImageSource[]) : [images as ImageSource];
+  if (list.length === 0) {
+    throw new ConvNextV2Error('E_ARGUMENT', { path: 'images', wanted: 'at least one picture', got: 'an empty list' });
+  }
+  return list.map((source, i) => {
+    const isPath = typeof source === 'string' || source instanceof URL;
+    return [source, isPath ? String(source) : list === images ? `images[${i}]` : 'image'];
+  });
 }
 
-function isList(images: ImageSource | readonly ImageSource[]): images is readonly ImageSource[] {
-  return Array.isArray(images);
-}
-
-function checkAlike(image: RawImage, first: RawImage, name: string): void {
+function checkAlike(image: RawImage, first: RawImage, name: string, firstName: string): void {
   const [got, wanted] = [image, first].map(({ height, width, channels }) => `${height} x ${width} x ${channels}`);
   if (got === wanted) return;
   throw new ConvNextV2Error('E_SHAPE', {
     path: name,
-    wanted: `${wanted}, as images[0] is when resized and cropped`,
+    wanted: `${wanted}, as ${firstName} is, resized and cropped`,
     got,
     suggestion: 'pass them one by one, or let doResize, doCenterCrop and doConvertRgb make them alike',
   });

@@ -5,37 +5,38 @@ import { PIL_FILTERS, type PilFilter, readPilFilter } from './pil-resize.js';
 
 /** A size in pixels, under one of the reference's sets of names. */
 export interface PixelSize {
-  readonly shortestEdge?: number | null;
-  readonly longestEdge?: number | null;
-  readonly height?: number | null;
-  readonly width?: number | null;
+  readonly shortestEdge?: number;
+  readonly longestEdge?: number;
+  readonly height?: number;
+  readonly width?: number;
 }
 
-/** What a ConvNextImageProcessor does to a picture, in this order. Left out or null: the default. */
+/** What a ConvNextImageProcessor does to a picture, in this order. */
 export interface ImageProcessorOptions {
   /** Lays alpha onto white and repeats gray. Default false. */
-  readonly doConvertRgb?: boolean | null;
-  readonly doResize?: boolean | null;
+  readonly doConvertRgb?: boolean;
+  readonly doResize?: boolean;
   /**
    * The side of the result; a number alone is the shortest edge. Below 384 the shortest edge is resized to
    * shortestEdge / cropPct and the middle is cut out; from 384 on the picture is squashed to a square. Default 384.
    */
-  readonly size?: number | PixelSize | null;
+  readonly size?: number | PixelSize;
   /** Default 0.875. */
-  readonly cropPct?: number | null;
+  readonly cropPct?: number;
   /** PIL's filter, by name or number. Default bicubic. */
-  readonly resample?: PilFilter | number | null;
+  readonly resample?: PilFilter | number;
   /** Cuts out the middle (once more), to `cropSize`, with zeros around where the picture is smaller. Default false. */
-  readonly doCenterCrop?: boolean | null;
+  readonly doCenterCrop?: boolean;
   /** A number alone is both sides. */
-  readonly cropSize?: number | PixelSize | null;
-  readonly doRescale?: boolean | null;
+  readonly cropSize?: number | PixelSize;
+  readonly doRescale?: boolean;
   /** Default 1 / 255. */
-  readonly rescaleFactor?: number | null;
-  readonly doNormalize?: boolean | null;
-  /** One number for all channels, or one for each. Default 0.5 each for three. */
-  readonly imageMean?: number | readonly number[] | null;
-  readonly imageStd?: number | readonly number[] | null;
+  readonly rescaleFactor?: number;
+  readonly doNormalize?: boolean;
+  /** One number for all channels, or one for each. Default 0.5 for each of three. */
+  readonly imageMean?: number | readonly number[];
+  /** As `imageMean`. */
+  readonly imageStd?: number | readonly number[];
 }
 
 /** The options, complete and checked. */
@@ -77,24 +78,24 @@ const SIZE_KEYS = {
 } as const satisfies Record<keyof PixelSize, string>;
 
 /** The options as the reference's file spells them. Names that are no option throw E_CONFIG. */
-export function toFile(options: ImageProcessorOptions): PreprocessorConfigFile {
+export function toFile(options: ImageProcessorOptions): Readonly<Record<string, unknown>> {
   const { size, cropSize, resample } = options;
   return {
     ...rename(options, KEYS, 'ConvNextImageProcessor'),
-    ...(size != null && { size: sizeToFile(size, 'size') }),
-    ...(cropSize != null && { crop_size: sizeToFile(cropSize, 'cropSize') }),
+    ...(isRecord(size) && { size: rename(size, SIZE_KEYS, 'size') }),
+    ...(isRecord(cropSize) && { crop_size: rename(cropSize, SIZE_KEYS, 'cropSize') }),
     ...(typeof resample === 'string' && { resample: PIL_FILTERS.indexOf(readPilFilter(resample)) }),
-  } as PreprocessorConfigFile;
+  };
 }
 
-function sizeToFile(size: number | PixelSize, path: string): unknown {
-  return typeof size === 'object' ? rename(size, SIZE_KEYS, path) : size;
+function isRecord(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function rename(record: object, keys: Readonly<Record<string, string>>, path: string): Record<string, unknown> {
-  const given = Object.entries(record).filter(([, value]) => value != null);
+  const given = Object.entries(record).filter(([, value]) => value !== undefined);
   const known = Object.keys(keys);
-  const unknown = given.filter(([key]) => !Object.hasOwn(keys, key));
+  const unknown = given.filter(([key]) => !known.includes(key));
   if (unknown.length === 0) return Object.fromEntries(given.map(([key, value]) => [keys[key], value]));
   throw new ConvNextV2Error(
     'E_CONFIG',
@@ -107,27 +108,42 @@ function rename(record: object, keys: Readonly<Record<string, string>>, path: st
   );
 }
 
-/** Checks and completes the settings of a file, whose other keys are disregarded. Throws E_CONFIG with all problems. */
+/**
+ * Checks and completes the settings of a file; keys that nobody knows are disregarded. As in the reference, a null switch
+ * is off; any other null is the default. Throws E_CONFIG with all problems.
+ */
 export function readSettings(json: unknown, file: string): ImageProcessorSettings {
-  validateConfig('preprocessor', json, { file, unknownKeys: 'keep' });
-  const config = json as PreprocessorConfigFile;
+  const config = withoutLists(json) as PreprocessorConfigFile;
+  validateConfig('preprocessor', config, { file, unknownKeys: 'keep' });
+  const { do_resize = true, do_rescale = true, do_normalize = true } = config;
   const settings: ImageProcessorSettings = {
     doConvertRgb: config.do_convert_rgb ?? false,
-    doResize: config.do_resize ?? true,
+    doResize: do_resize ?? false,
     size: readSize(config.size ?? 384, 'shortest'),
     cropPct: config.crop_pct ?? 0.875,
     resample: PIL_FILTERS[config.resample ?? 3],
     doCenterCrop: config.do_center_crop ?? false,
     cropSize: config.crop_size == null ? undefined : readSize(config.crop_size, 'square'),
-    doRescale: config.do_rescale ?? true,
+    doRescale: do_rescale ?? false,
     rescaleFactor: config.rescale_factor ?? 1 / 255,
-    doNormalize: config.do_normalize ?? true,
+    doNormalize: do_normalize ?? false,
     imageMean: config.image_mean ?? [0.5, 0.5, 0.5],
     imageStd: config.image_std ?? [0.5, 0.5, 0.5],
   };
   const problems = [...sizeProblems(settings, file), ...cropProblems(settings, file)];
   if (problems.length > 0) throw new ConvNextV2Error('E_CONFIG', problems);
   return settings;
+}
+
+/** The reference also takes a size as [height, width]. */
+function withoutLists(json: unknown): unknown {
+  if (!isRecord(json)) return json;
+  const config: Record<string, unknown> = { ...json };
+  for (const key of ['size', 'crop_size']) {
+    const list = config[key];
+    if (Array.isArray(list) && list.length === 2) config[key] = { height: list[0], width: list[1] };
+  }
+  return config;
 }
 
 /** The keys of a file that are no settings, to be written back: all but what names the file's own schema and class. */

@@ -1,10 +1,10 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, join, win32 } from 'node:path';
+import { dirname, join } from 'node:path';
 import { readJsonFile } from '../config/read-json.js';
 import type { Checkpoint, StoredTensor } from '../contracts.js';
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
 import { toFloat32, toNumbers } from './dtypes.js';
-import { headerEnd, parseHeader } from './safetensors.js';
+import { fail, headerEnd, parseHeader, where } from './safetensors.js';
 
 /** At most so many bytes in one request: the system takes no more than 2 GiB. */
 const MAX_READ_BYTES = 2 ** 30;
@@ -15,18 +15,21 @@ const MAX_READ_BYTES = 2 ** 30;
  * `readFloat32` throws E_ARGUMENT for a name that the file lacks, E_SAFETENSORS where the file has become shorter.
  */
 export async function openSafetensors(path: string): Promise<Checkpoint> {
-  const handle = await openFile(path);
+  const handle = await reading(path, () => openFile(path));
   try {
-    const { size } = await handle.stat();
-    const start = headerEnd(await readRange(handle, path, 0, Math.min(8, size)), size, path);
-    const { tensors } = parseHeader(await readRange(handle, path, 0, start), size, path);
+    const tensors = await reading(path, async () => {
+      const { size } = await handle.stat();
+      const start = headerEnd(await readRange(handle, path, 0, Math.min(8, size)), size, path);
+      return parseHeader(await readRange(handle, path, 0, start), size, path).tensors;
+    });
     return {
       path,
       tensors,
-      async readFloat32(name) {
-        const { dtype, begin, end } = lookUp(tensors, name, path);
-        return toFloat32(dtype, await readRange(handle, path, begin, end));
-      },
+      readFloat32: (name) =>
+        reading(path, async () => {
+          const { dtype, begin, end } = lookUp(tensors, name, path);
+          return toFloat32(dtype, await readRange(handle, path, begin, end));
+        }),
       close: () => handle.close(),
     };
   } catch (error) {
@@ -55,14 +58,14 @@ export async function openShardedSafetensors(indexPath: string): Promise<Checkpo
     for (const shard of shards.values()) {
       for (const [name, tensor] of shard.tensors) {
         const other = homes.get(name);
-        if (other) fail(`${shard.path}: ${show(name)}`, 'each tensor in one file', `another in ${other.path}`);
+        if (other) fail(where(shard.path, name), 'each tensor in one file', `another in ${other.path}`);
         homes.set(name, shard);
         tensors.set(name, tensor);
       }
     }
     for (const [name, file] of weightMap) {
       if (!shards.get(file)!.tensors.has(name))
-        fail(`${indexPath}: ${show(name)}`, `a tensor of this name in ${file}`, 'none');
+        fail(where(indexPath, name), `a tensor of this name in ${file}`, 'none');
     }
     return {
       path: indexPath,
@@ -92,7 +95,7 @@ export function readSafetensors(bytes: Uint8Array, path: string): Map<string, Lo
       const data = toNumbers(dtype, new Uint8Array(bytes.subarray(begin, end)));
       if (data instanceof Float64Array && !data.every(Number.isSafeInteger)) {
         throw new ConvNextV2Error('E_LIMIT', {
-          path: `${path}: ${show(name)}`,
+          path: where(path, name),
           wanted: 'whole numbers up to 2^53',
           got: 'a larger one',
         });
@@ -109,46 +112,40 @@ async function readWeightMap(path: string): Promise<ReadonlyMap<string, string>>
   }
   for (const [name, file] of Object.entries<unknown>(weight_map)) {
     if (typeof file !== 'string' || file === '' || leavesFolder(file)) {
-      fail(`${path}: weight_map: ${show(name)}`, 'the name of a file in the same folder', show(file));
+      fail(where(`${path}: weight_map`, name), 'a file in the folder of the index', show(file));
     }
   }
   return new Map(Object.entries<string>(weight_map));
 }
 
 function leavesFolder(file: string): boolean {
-  return isAbsolute(file) || win32.isAbsolute(file) || /^[a-z]:/i.test(file) || file.split(/[\\/]/).includes('..');
+  return /^([\\/]|[a-z]:)/i.test(file) || file.split(/[\\/]/).includes('..');
 }
 
 async function openFile(path: string): Promise<FileHandle> {
-  return reading(path, async () => {
-    // asked first, since opening a named pipe would wait for its other end
-    const found = await stat(path);
-    if (!found.isFile()) {
-      throw new ConvNextV2Error('E_SOURCE', {
-        path,
-        wanted: 'a safetensors file',
-        got: found.isDirectory() ? 'a folder' : 'something that is not a plain file',
-      });
-    }
-    return open(path);
+  // asked first, since opening a named pipe would wait for its other end
+  const found = await stat(path);
+  if (found.isFile()) return open(path);
+  throw new ConvNextV2Error('E_SOURCE', {
+    path,
+    wanted: 'a safetensors file',
+    got: found.isDirectory() ? 'a folder' : 'something that is not a plain file',
   });
 }
 
 /** The bytes of a file from `begin` up to `end`, in an array of their own. */
 async function readRange(handle: FileHandle, path: string, begin: number, end: number): Promise<Uint8Array> {
-  return reading(path, async () => {
-    const bytes = new Uint8Array(end - begin);
-    for (let done = 0; done < bytes.length; ) {
-      const length = Math.min(bytes.length - done, MAX_READ_BYTES);
-      const { bytesRead } = await handle.read(bytes, done, length, begin + done);
-      if (bytesRead === 0)
-        fail(path, `${end} bytes`, `${begin + done} bytes`, 'the file became shorter while it was read');
-      done += bytesRead;
-    }
-    return bytes;
-  });
+  const bytes = new Uint8Array(end - begin);
+  for (let done = 0; done < bytes.length; ) {
+    const length = Math.min(bytes.length - done, MAX_READ_BYTES);
+    const { bytesRead } = await handle.read(bytes, done, length, begin + done);
+    if (bytesRead === 0) fail(path, `${end} bytes`, `${begin + done} bytes`, 'the file became shorter meanwhile');
+    done += bytesRead;
+  }
+  return bytes;
 }
 
+/** Runs what reads a file; what the system says against it becomes an error of ours. */
 async function reading<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -176,8 +173,4 @@ function lookUp<T>(map: ReadonlyMap<string, T>, name: string, path: string): T {
     got: show(name),
     suggestion: didYouMean(name, [...map.keys()]),
   });
-}
-
-function fail(path: string, wanted: string, got: string, suggestion?: string): never {
-  throw new ConvNextV2Error('E_SAFETENSORS', { path, wanted, got, suggestion });
 }

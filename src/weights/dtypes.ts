@@ -74,7 +74,7 @@ export function toFloat32(dtype: StoredDtype, bytes: Uint8Array): Float32Array {
  * all fit, as float64 otherwise. Float64 is exact up to 2^53; anything beyond stays beyond. F32 may share the memory of `bytes`.
  */
 export function toNumbers(dtype: StoredDtype, bytes: Uint8Array): Float32Array | Int32Array | Float64Array {
-  if (dtype.endsWith('F16') || dtype.startsWith('F')) return toFloat32(dtype, bytes);
+  if (/^B?F/.test(dtype)) return toFloat32(dtype, bytes);
   const stored = elements(dtype, bytes);
   const whole = dtype.endsWith('64') ? fromPairs(stored, new Float64Array(stored.length / 2)) : stored;
   const ints = new Int32Array(whole);

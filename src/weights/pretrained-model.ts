@@ -77,7 +77,7 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
     config: C,
     options: ModelOptions = {},
   ): Promise<M> {
-    const { model, report } = await fill(kindOf(this), config, undefined, options);
+    const { model, report } = await buildModel(kindOf(this), config, undefined, options);
     model.#report = report;
     return model;
   }
@@ -146,10 +146,11 @@ export async function openModel<C, M>(
   const opened = await openSource(source);
   const chosen = typeof kind === 'function' ? kind(opened) : kind;
   const config = chosen.readConfig(opened.config, opened.origin, options);
-  return { ...(await fill(chosen, config, opened, options)), opened };
+  return { ...(await buildModel(chosen, config, opened, options)), opened };
 }
 
-async function fill<C, M>(
+/** Makes a model of this kind, and gives its parameters their values. */
+export async function buildModel<C, M>(
   kind: ModelKind<C, M>,
   config: C,
   opened: ModelSource | undefined,

@@ -5,10 +5,10 @@ import { byteLength, STORED_DTYPES } from './dtypes.js';
 /** The reference's own limit: a longer header is refused before it is read. */
 const MAX_HEADER_BYTES = 100_000_000;
 
-/** Three hundred times the largest ConvNeXt's. */
+/** Hundreds of times what a backbone with any head has. */
 const MAX_TENSORS = 250_000;
 
-/** Objects, lists and what stands in them. An entry of four dimensions has nine; this bounds what parsing may allocate. */
+/** Braces, brackets and commas: ten for a tensor of four dimensions. Bounds what parsing may allocate. */
 const MAX_VALUES = 16 * MAX_TENSORS;
 
 const METADATA = '__metadata__';
@@ -193,10 +193,12 @@ function stringEnd(text: string, at: number): number {
   return end;
 }
 
-function where(path: string, name: string): string {
+/** Where something is wrong, for a message: a tensor of a file. */
+export function where(path: string, name: string): string {
   return `${path}: ${show(name)}`;
 }
 
-function fail(path: string, wanted: string, got: string, suggestion?: string): never {
+/** Throws E_SAFETENSORS. */
+export function fail(path: string, wanted: string, got: string, suggestion?: string): never {
   throw new ConvNextV2Error('E_SAFETENSORS', { path, wanted, got, suggestion });
 }

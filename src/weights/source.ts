@@ -113,9 +113,28 @@ async function weightsIn(folder: string): Promise<() => Promise<Checkpoint>> {
 
 /** ImageNet's preprocessing at this size, for models whose source says nothing: as the published checkpoints' files have it. */
 export async function imageNetPreprocessor(imageSize: number): Promise<Readonly<Record<string, unknown>>> {
-  const shipped = (await readJsonFile(packageFile('configs', 'preprocessors', 'imagenet-224.json'))) as Record<
-    string,
-    unknown
-  >;
+  const { $schema, ...shipped } = Object(
+    await readJsonFile(packageFile('configs', 'preprocessors', 'imagenet-224.json')),
+  );
   return { ...shipped, size: { shortest_edge: imageSize } };
+}
+
+/**
+ * The preprocessor_config.json of a source: the file itself, that of a folder, or ImageNet's where the source is a config
+ * alone. Throws E_SOURCE, E_JSON, E_LIMIT.
+ */
+export async function openPreprocessor(
+  source: string | URL,
+): Promise<{ readonly json: unknown; readonly file: string }> {
+  const path = toPath(source);
+  if ((await kindOf(path)) === 'folder') {
+    const file = join(path, PREPROCESSOR);
+    return { json: await readJsonFile(file), file };
+  }
+  const { config, origin, preprocessor } = await openSource(source);
+  if (preprocessor) return preprocessor;
+  // a JSON file that is no model's config can only be meant as the preprocessor's own, whatever its name
+  const { model_type, image_size } = Object(config);
+  if (model_type === undefined) return { json: config, file: origin.file };
+  return { json: await imageNetPreprocessor(Number.isInteger(image_size) ? image_size : 224), file: origin.file };
 }

@@ -2,7 +2,7 @@ import type { StoredTensor } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { writeFileAtomically } from './atomic.js';
 import { byteLength, STORED_DTYPES } from './dtypes.js';
-import { parseHeader } from './safetensors.js';
+import { parseHeader, where } from './safetensors.js';
 
 /** A tensor to be written: its bytes as they will lie in the file, or a function that gives them when they are needed. */
 export interface TensorToWrite extends StoredTensor {
@@ -24,8 +24,8 @@ export async function writeSafetensors(
 ): Promise<void> {
   const sorted = inOrder(tensors);
   const header = makeHeader(sorted, metadata);
-  const dataSize = sorted.reduce((size, { dtype, shape }) => size + byteLength(dtype, shape), 0);
-  // what we would refuse to read, we do not write
+  // what we would refuse to read, we do not write: it names what is wrong, a negative length among others
+  const dataSize = sorted.reduce((size, { dtype, shape }) => size + Math.max(0, byteLength(dtype, shape)), 0);
   parseHeader(header, header.length + dataSize, path);
   await writeFileAtomically(path, async (handle) => {
     await handle.writeFile(header);
@@ -68,7 +68,7 @@ async function bytesOf({ name, dtype, shape, bytes }: TensorToWrite, path: strin
   const wanted = byteLength(dtype, shape);
   if (found.length === wanted) return found;
   throw new ConvNextV2Error('E_ARGUMENT', {
-    path: `${path}: ${show(name)}`,
+    path: where(path, name),
     wanted: `${wanted} bytes for ${dtype} ${show(shape)}`,
     got: `${found.length} bytes`,
   });

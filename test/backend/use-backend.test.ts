@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import { loadTensorflowOnGpu } from '../../src/backend/tensorflow.js';
 import { useBackend } from '../../src/backend/use-backend.js';
 import { ConvNextV2Error } from '../../src/errors.js';
 
@@ -45,12 +47,15 @@ async function failure(promise: Promise<unknown>): Promise<ConvNextV2Error> {
   return error;
 }
 
-async function quietly<T>(work: () => Promise<T>): Promise<T> {
+/** What the work printed as warnings, in place of printing it. */
+async function warnings(work: () => Promise<unknown>): Promise<readonly string[]> {
   const { warn } = console;
-  console.warn = () => {};
-  return work().finally(() => {
+  const lines: string[] = [];
+  console.warn = (line: string) => lines.push(line);
+  await work().finally(() => {
     console.warn = warn;
   });
+  return lines;
 }
 
 describe('useBackend', () => {
@@ -126,8 +131,10 @@ describe('useBackend', () => {
       registerFake('mine', () => {
         throw new Error('no device');
       });
-      const error = await quietly(() => failure(useBackend('mine')));
-      expect(error.got).to.equal('a backend that did not start');
+      const printed = await warnings(async () => {
+        expect((await failure(useBackend('mine'))).got).to.equal('a backend that did not start');
+      });
+      expect(printed.join()).to.include('no device');
       expect(tf.getBackend()).to.equal('cpu');
       expect(tf.backend()).to.equal(tf.findBackend('cpu'));
     });
@@ -147,7 +154,10 @@ describe('useBackend', () => {
     it('takes the gpu package where it finds no GPU, too, and imports no second one', async () => {
       const load = await installed({ [GPU]: 'fake.register("cpu")', [CPU]: 'fake.register("cpu")' });
       for (const wish of ['auto', 'tensorflow']) {
-        expect((await useBackend(wish, { load })).detail).to.equal('TensorFlow 2.9.1 on the CPU');
+        const printed = await warnings(async () => {
+          expect((await useBackend(wish, { load })).detail).to.equal('TensorFlow 2.9.1 on the CPU');
+        });
+        expect(printed).to.deep.equal([]);
         expect(tf.getBackend()).to.equal('tensorflow');
       }
       expect(shared.fake?.imported).to.deep.equal([GPU]);
@@ -168,6 +178,21 @@ describe('useBackend', () => {
       expect(tf.getKernel('Abs', 'tensorflow')).to.equal(undefined);
     });
 
+    it('knows a GPU from none', async () => {
+      shared.fake?.register('cpu');
+      const error = await failure(loadTensorflowOnGpu(await installed({})));
+      expect([error.wanted, error.got]).to.deep.equal(['a GPU', 'TensorFlow 2.9.1 on the CPU']);
+    });
+
+    it('says that it did not start', async () => {
+      registerFake('tensorflow', () => {
+        throw new Error('no device');
+      });
+      await warnings(async () => {
+        expect((await failure(useBackend('tensorflow'))).got).to.equal('a backend that did not start');
+      });
+    });
+
     it('takes what the program imported itself', async () => {
       shared.fake?.register('gpu');
       const load = () => expect.fail('nothing to import');
@@ -176,11 +201,13 @@ describe('useBackend', () => {
     });
 
     it('says that it is not installed', async () => {
-      const error = await failure(useBackend('tensorflow', { load: await installed({}) }));
-      expect(error.message).to.equal(
-        `E_BACKEND: backend: wanted tensorflow, got ${GPU} is not installed, ${CPU} is not installed ` +
-          `(npm install ${CPU}@${tf.version_core})`,
-      );
+      const require = createRequire(join(folder, 'main.js'));
+      for (const load of [await installed({}), async (name: string) => require(name)]) {
+        expect((await failure(useBackend('tensorflow', { load }))).message).to.equal(
+          `E_BACKEND: backend: wanted tensorflow, got ${GPU} is not installed, ${CPU} is not installed ` +
+            `(npm install ${CPU}@${tf.version_core})`,
+        );
+      }
     });
 
     it('says why it failed to load, on one line', async () => {
@@ -294,9 +321,9 @@ describe('useBackend', () => {
             return false;
           }
         };
-        const wanted = isInstalled('${CPU}') || isInstalled('${GPU}') ? 'tensorflow' : 'E_BACKEND';
-        const got = await useBackend('tensorflow').then(({ name }) => name, ({ code }) => code);
-        console.log(wanted === got ? 'as wanted' : 'wanted ' + wanted + ', got ' + got);`);
+        const wanted = isInstalled('${CPU}') || isInstalled('${GPU}') ? 'tensorflow' : '${CPU} is not installed';
+        const got = await useBackend('tensorflow').then(({ name }) => name, ({ got }) => got);
+        console.log(got.endsWith(wanted) ? 'as wanted' : 'wanted ' + wanted + ', got ' + got);`);
       expect(stdout).to.equal('as wanted\n');
     });
   });

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,9 +39,11 @@ export async function failure(work: () => unknown): Promise<ConvNextV2Error> {
   throw new Error('nothing was thrown');
 }
 
-/** How many files this process has open. */
-export async function openFiles(): Promise<number> {
-  return (await readdir('/dev/fd')).length;
+/** How many files of this folder the process has open, where the system tells (Linux). */
+export async function openFiles(folder: string): Promise<number> {
+  const descriptors = await readdir('/proc/self/fd').catch(() => []);
+  const paths = await Promise.all(descriptors.map((name) => readlink(join('/proc/self/fd', name)).catch(() => '')));
+  return paths.filter((path) => path.startsWith(folder)).length;
 }
 
 export async function readBytes(path: string): Promise<Uint8Array> {

@@ -105,7 +105,7 @@ describe('parseHeader', () => {
       [{ ...X, dtype: 'toString' }, '"toString"'],
       [{ ...X, shape: undefined }, 'undefined'],
       [{ ...X, shape: '2' }, '"2"'],
-      [{ ...X, shape: [[2]] }, '[[2]]'],
+      [{ ...X, shape: {} }, '{}'],
       [{ ...X, shape: ['2'] }, '["2"]'],
       [{ ...X, shape: [2 ** 53] }, '[9007199254740992]'],
       [{ ...X, shape: [2 ** 40, 2 ** 40] }, '[1099511627776,1099511627776]'],

@@ -80,7 +80,7 @@ describe('writeSafetensors', () => {
             expect(file.subarray(entry.begin, entry.end)).to.deep.equal(bytes);
           }
         }),
-        { numRuns: 200 },
+        { numRuns: 100 },
       );
     }));
 

@@ -1,0 +1,72 @@
+import { ConvNextV2Error, show } from '../errors.js';
+import { inspectModel, type ModelInspection } from '../tasks/inspect.js';
+import { type Command, readArgs, table } from './command.js';
+
+const HELP = `Shows what a model is: stages, strides, channels, parameters, and the arithmetic at a given size.
+
+Usage: convnextv2 inspect SOURCE [OPTIONS]
+
+  SOURCE         a folder with config.json and model.safetensors, a file of these, or a shipped config
+  --size SIZE    of the picture, as 224 or 480x640 (height x width); default 224
+  --json         print JSON instead of a table
+
+Examples:
+  convnextv2 inspect convnextv2-tiny
+  convnextv2 inspect ./my-model --size 800x1333 --json
+`;
+
+const OPTIONS = {
+  size: { type: 'string', default: '224' },
+  json: { type: 'boolean', default: false },
+} as const;
+
+async function run(args: readonly string[]): Promise<number> {
+  const { values, positionals } = readArgs(args, OPTIONS);
+  if (positionals.length !== 1) {
+    const got = `${positionals.length}`;
+    throw new ConvNextV2Error('E_USAGE', {
+      path: 'SOURCE',
+      wanted: 'one model',
+      got,
+      suggestion: 'see convnextv2 inspect --help',
+    });
+  }
+  const inspection = await inspectModel(positionals[0], readSize(values.size));
+  process.stdout.write(values.json ? `${JSON.stringify(inspection, null, 2)}\n` : report(inspection));
+  return 0;
+}
+
+function readSize(text: string): { readonly height: number; readonly width: number } {
+  const [, height, width = height] = /^(\d{1,6})(?:x(\d{1,6}))?$/.exec(text) ?? [];
+  if (height !== undefined) return { height: Number(height), width: Number(width) };
+  throw new ConvNextV2Error('E_USAGE', { path: '--size', wanted: 'a size such as 224 or 480x640', got: show(text) });
+}
+
+function report({ modelType, config, stages, parameters, flops, checkpoint }: ModelInspection): string {
+  const gflops = (count: number) => (count / 1e9).toFixed(3);
+  const rows = stages.map((stage) => [
+    stage.name,
+    stage.stride,
+    stage.channels,
+    `${stage.height} x ${stage.width}`,
+    count(stage.parameters),
+    gflops(stage.flops),
+  ]);
+  const total = ['all', '', '', '', count(parameters), gflops(flops)];
+  const held = checkpoint
+    ? `checkpoint ${checkpoint.path}: ${checkpoint.tensors} tensors, ${count(checkpoint.values)} values, ${checkpoint.dtypes.join(', ')}\n`
+    : 'no checkpoint: fresh weights\n';
+  return (
+    `${modelType}, from ${config}\n` +
+    table(['stage', 'stride', 'channels', 'map', 'parameters', 'GFLOPs'], [...rows, total]) +
+    `Without classifier and output norms; a multiplication and an addition are two operations.\n${held}`
+  );
+}
+
+const count = (number: number): string => number.toLocaleString('en-US');
+
+export const inspect: Command = {
+  summary: 'stages, strides, channels, parameters and FLOPs of a model',
+  help: HELP,
+  run,
+};

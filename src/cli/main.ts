@@ -1,0 +1,64 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { packageFile } from '../config/package-files.js';
+import { ConvNextV2Error, didYouMean } from '../errors.js';
+import type { Command } from './command.js';
+import { features } from './features.js';
+import { inspect } from './inspect.js';
+import '../index.js';
+
+const COMMANDS: Readonly<Record<string, Command>> = { features, inspect };
+
+const HELP = `convnextv2: ConvNeXt V2 as a vision backbone
+
+Usage: convnextv2 COMMAND [OPTIONS]
+
+Commands:
+${Object.entries(COMMANDS)
+  .map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`)
+  .join('\n')}
+
+convnextv2 COMMAND --help tells more; convnextv2 --version prints the version.
+`;
+
+/** Runs a command line, and gives the exit code: 0, 1 where the work failed, 2 where it was called wrongly. */
+async function run([name, ...args]: readonly string[]): Promise<number> {
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(HELP);
+    return name === undefined ? 2 : 0;
+  }
+  if (name === '--version') {
+    console.log(JSON.parse(readFileSync(packageFile('package.json'), 'utf8')).version);
+    return 0;
+  }
+  if (!Object.hasOwn(COMMANDS, name)) {
+    const names = Object.keys(COMMANDS);
+    throw new ConvNextV2Error('E_USAGE', {
+      path: 'convnextv2',
+      wanted: `one of ${names.join(', ')}`,
+      got: name,
+      suggestion: didYouMean(name, names),
+    });
+  }
+  const command = COMMANDS[name];
+  if (args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(command.help);
+    return 0;
+  }
+  return command.run(args);
+}
+
+/** A fault of the caller's, or of the work? */
+function exitCodeOf(error: unknown): number {
+  return error instanceof ConvNextV2Error && error.code === 'E_USAGE' ? 2 : 1;
+}
+
+run(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error) => {
+    console.error(String(error instanceof ConvNextV2Error ? error.message : error).replace(/\n\s*/g, '; '));
+    process.exitCode = exitCodeOf(error);
+  },
+);

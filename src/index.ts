@@ -1,0 +1,29 @@
+import { convNext, convNextV2 } from '../backbones/convnext/index.js';
+import { createRegistry, setDefaultRegistry } from './registry.js';
+
+export * from '../backbones/convnext/index.js';
+export { type BackendName, type BackendReport, useBackend } from './backend/use-backend.js';
+export type * from './contracts.js';
+export { ConvNextV2Error, ERROR_CODES, type ErrorCode, type Problem } from './errors.js';
+export { AutoImageProcessor } from './image/auto.js';
+export { decodeImage } from './image/decode.js';
+export { encodePng, featurePicture } from './image/draw.js';
+export type { ImageSource } from './image/image-source.js';
+export type { ImageLimits } from './image/limits.js';
+export { type PilFilter, resizePil } from './image/pil-resize.js';
+export { ConvNextImageProcessor } from './image/processor.js';
+export type { RawImage } from './image/raw-image.js';
+export * as layers from './nn/layers.js';
+export { countParameters, createScope } from './nn/scope.js';
+export * as ops from './ops/index.js';
+export { createRegistry, defaultRegistry, definePlugin, type Registry, setDefaultRegistry } from './registry.js';
+export { extractFeatureMaps, type FeatureMapData } from './tasks/features.js';
+export { inspectModel, type ModelInspection } from './tasks/inspect.js';
+export { AdamW, type AdamWOptions, type ParameterGroup } from './train/adamw.js';
+export { AutoBackbone, AutoConfig } from './weights/auto.js';
+export { openSafetensors, openShardedSafetensors, readSafetensors } from './weights/checkpoint.js';
+export type { ModelOptions, PretrainedOptions } from './weights/pretrained-model.js';
+export { writeSafetensors } from './weights/write-safetensors.js';
+
+// the one side effect of importing this package
+setDefaultRegistry(createRegistry([convNextV2, convNext]));

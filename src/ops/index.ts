@@ -1,0 +1,6 @@
+export { ACTIVATIONS, type Activation, type ActivationName } from './activation.js';
+export { gelu, geluNew } from './gelu.js';
+export { globalResponseNorm } from './global-response-norm.js';
+export { layerNorm } from './layer-norm.js';
+export { runOp } from './op.js';
+export { type Resampling, resample } from './resample.js';

@@ -1,0 +1,90 @@
+import type { Backbone, StoredDtype } from '../contracts.js';
+import { countParameters, createScope } from '../nn/scope.js';
+import { defaultRegistry, type Registry } from '../registry.js';
+import { pluginOf } from '../weights/auto.js';
+import { openSource } from '../weights/source.js';
+
+/** A stage of a backbone, for a picture of a given size. */
+export interface StageInspection {
+  readonly name: string;
+  readonly channels: number;
+  readonly stride: number;
+  readonly height: number;
+  readonly width: number;
+  readonly parameters: number;
+  /** Multiplications and additions, each counted, of its convolutions and linear maps. */
+  readonly flops: number;
+}
+
+export interface ModelInspection {
+  readonly modelType: string;
+  /** Where the config was found. */
+  readonly config: string;
+  readonly stages: readonly StageInspection[];
+  /** Of all stages, without output norms and heads. */
+  readonly parameters: number;
+  readonly flops: number;
+  /** What the checkpoint holds; absent where the source has none. */
+  readonly checkpoint?: {
+    readonly path: string;
+    readonly tensors: number;
+    readonly values: number;
+    readonly dtypes: readonly StoredDtype[];
+  };
+}
+
+/** Looks at a model without giving it weights: nothing is allocated. Throws as `AutoBackbone.fromPretrained`. */
+export async function inspectModel(
+  source: string | URL,
+  {
+    height,
+    width,
+    registry = defaultRegistry(),
+  }: { readonly height: number; readonly width: number; readonly registry?: Registry },
+): Promise<ModelInspection> {
+  const opened = await openSource(source);
+  const plugin = pluginOf(opened, registry);
+  const build = (outFeatures?: readonly string[]) =>
+    plugin.create(createScope(), plugin.readConfig(opened.config, opened.origin, { outFeatures }));
+  const stages = describeStages(build(build().stageNames), height, width);
+  const checkpoint = await opened.openCheckpoint?.();
+  await checkpoint?.close();
+  const tensors = [...(checkpoint?.tensors.values() ?? [])];
+  return {
+    modelType: plugin.type,
+    config: opened.origin.file,
+    stages,
+    parameters: sum(stages.map(({ parameters }) => parameters)),
+    flops: sum(stages.map(({ flops }) => flops)),
+    ...(checkpoint && {
+      checkpoint: {
+        path: checkpoint.path,
+        tensors: tensors.length,
+        values: sum(tensors.map(({ shape }) => size(shape))),
+        dtypes: [...new Set(tensors.map(({ dtype }) => dtype))],
+      },
+    }),
+  };
+}
+
+function describeStages(backbone: Backbone, height: number, width: number): readonly StageInspection[] {
+  const shapes = backbone.outputShape(height, width);
+  return backbone.featureSpecs.map(({ name, channels, stride }, level) => {
+    const own = [...backbone.parameters].filter(([name]) => backbone.stageOf(name) === level);
+    const [h, w] = shapes[name];
+    // a weight of a convolution or a linear map is used once at each position of its stage's map
+    const weights = own.map(([, { shape }]) => (shape.filter((length) => length > 1).length > 1 ? size(shape) : 0));
+    return {
+      name,
+      channels,
+      stride,
+      height: h,
+      width: w,
+      parameters: countParameters(new Map(own)),
+      flops: 2 * h * w * sum(weights),
+    };
+  });
+}
+
+const size = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
