@@ -46,7 +46,16 @@ export async function useBackend(
   { load = (name) => import(name) }: BackendOptions = {},
 ): Promise<BackendReport> {
   refuseOldEngine();
-  if (wish === 'auto') return useFastest(load);
+  const before = tf.getBackend();
+  try {
+    return await (wish === 'auto' ? useFastest(load) : useNamed(wish, load));
+  } catch (error) {
+    if (before) await tf.setBackend(before);
+    throw error;
+  }
+}
+
+async function useNamed(wish: string, load: Load): Promise<BackendReport> {
   const known = BACKENDS.findLast(({ name }) => name === wish);
   if (known) return activate(known.name, await known.load(load));
   const registered = tf.engine().backendNames();
@@ -78,10 +87,7 @@ async function useFastest(load: Load): Promise<BackendReport> {
 async function activate(name: string, detail: string): Promise<BackendReport> {
   // tfjs 1 has no kernels, and every later backend has this one
   if (!tf.getKernel('Identity', name)) throwOtherCopy(`a backend "${name}" without kernels`);
-  const before = tf.getBackend();
-  if (await tf.setBackend(name)) return { name, detail };
-  if (before) await tf.setBackend(before);
-  throwNotStarted(name);
+  return (await tf.setBackend(name)) ? { name, detail } : throwNotStarted(name);
 }
 
 async function loadCpu(): Promise<string> {

@@ -184,13 +184,15 @@ describe('useBackend', () => {
       expect([error.wanted, error.got]).to.deep.equal(['a GPU', 'TensorFlow 2.9.1 on the CPU']);
     });
 
-    it('says that it did not start', async () => {
-      registerFake('tensorflow', () => {
-        throw new Error('no device');
+    it('says that it did not start, and stays with the active backend', async () => {
+      const load = await installed({
+        [CPU]: `fake.tf.registerBackend('tensorflow', () => { throw new Error('no device'); });
+          fake.tf.setBackend('tensorflow');`,
       });
       await warnings(async () => {
-        expect((await failure(useBackend('tensorflow'))).got).to.equal('a backend that did not start');
+        expect((await failure(useBackend('tensorflow', { load }))).got).to.equal('a backend that did not start');
       });
+      expect(tf.getBackend()).to.equal('cpu');
     });
 
     it('takes what the program imported itself', async () => {
