@@ -3,6 +3,7 @@ import { createRegistry, setDefaultRegistry } from './registry.js';
 
 export * from '../backbones/convnext/index.js';
 export { type BackendName, type BackendReport, useBackend } from './backend/use-backend.js';
+export { alignSelection } from './config/selection.js';
 export type * from './contracts.js';
 export { ConvNextV2Error, ERROR_CODES, type ErrorCode, type Problem } from './errors.js';
 export { AutoImageProcessor } from './image/auto.js';
@@ -14,7 +15,7 @@ export { type PilFilter, resizePil } from './image/pil-resize.js';
 export { ConvNextImageProcessor } from './image/processor.js';
 export type { RawImage } from './image/raw-image.js';
 export * as layers from './nn/layers.js';
-export { countParameters, createScope } from './nn/scope.js';
+export { countParameters, createScope, initializeParameters } from './nn/scope.js';
 export * as ops from './ops/index.js';
 export { createRegistry, defaultRegistry, definePlugin, type Registry, setDefaultRegistry } from './registry.js';
 export { extractFeatureMaps, type FeatureMapData } from './tasks/features.js';

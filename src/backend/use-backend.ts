@@ -69,6 +69,17 @@ async function useNamed(wish: string, load: Load): Promise<BackendReport> {
   });
 }
 
+/**
+ * Before a model is made: takes the fastest backend where the program has not chosen one, and makes gradients work.
+ * Throws E_BACKEND.
+ */
+export async function ensureBackend(): Promise<void> {
+  refuseOldEngine();
+  if (tf.getBackend()) registerCpuKernels();
+  else await useBackend();
+  await import('./gradients.js');
+}
+
 async function useFastest(load: Load): Promise<BackendReport> {
   let refusal: ConvNextV2Error | undefined;
   for (const backend of BACKENDS) {

@@ -11,9 +11,10 @@ export interface Command {
 }
 
 type Options = NonNullable<ParseArgsConfig['options']>;
+type Parsed<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allowPositionals: true }>>;
 
 /** Reads the options and the other arguments. Throws E_USAGE for an option that is not there, or lacks its value. */
-export function readArgs<O extends Options>(args: readonly string[], options: O) {
+export function readArgs<O extends Options>(args: readonly string[], options: O): Parsed<O> {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true });
   } catch (error) {

@@ -10,6 +10,7 @@ import type { ConvNextImageProcessor } from '../image/processor.js';
 import { extractFeatureMaps, type FeatureMapData } from '../tasks/features.js';
 import { writeFileAtomically } from '../weights/atomic.js';
 import { AutoBackbone } from '../weights/auto.js';
+import { toBytes } from '../weights/dtypes.js';
 import { openSource } from '../weights/source.js';
 import { writeSafetensors } from '../weights/write-safetensors.js';
 import { type Command, progress, readArgs, readNames, readWhole, table } from './command.js';
@@ -146,7 +147,7 @@ async function write(path: string, picture: string, maps: readonly FeatureMapDat
       name,
       dtype: 'F32',
       shape,
-      bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+      bytes: toBytes('F32', data),
     })),
   );
   const photograph = await decodeImage(picture);

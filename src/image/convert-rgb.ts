@@ -2,7 +2,7 @@ import { ConvNextV2Error } from '../errors.js';
 import type { RawImage } from './raw-image.js';
 
 /**
- * Any picture as RGB: gray is repeated, alpha is laid onto white, with the integers of PIL's alpha_composite.
+ * Any picture as RGB: gray is repeated, alpha is laid onto white, as PIL's alpha_composite does.
  * Throws E_SHAPE for more than four channels.
  */
 export function convertRgb(image: RawImage): RawImage {
@@ -28,9 +28,7 @@ export function convertRgb(image: RawImage): RawImage {
   return { data, width, height, channels: 3 };
 }
 
-/** A value over white, in PIL's fixed point of 7 bits. */
+/** A value laid over white: what PIL's fixed point gives for each of the 65,536 pairs. */
 function onWhite(value: number, alpha: number): number {
-  const share = alpha << 7;
-  const sum = value * share + 255 * ((255 << 7) - share) + (128 << 7);
-  return ((sum >> 8) + sum) >> 15;
+  return Math.round(255 - ((255 - value) * alpha) / 255);
 }

@@ -1,8 +1,8 @@
-import type { Metadata, SharpOptions } from 'sharp';
+import type { SharpOptions } from 'sharp';
 import { ConvNextV2Error } from '../errors.js';
 import { describeBytes, formatOf, pngSize } from './format.js';
 import { type EncodedImage, type ImageSource, readSource } from './image-source.js';
-import { checkPixels, type ImageLimits, readLimits } from './limits.js';
+import { checkPixels, type ImageLimits, overLimit, readLimits } from './limits.js';
 import { checkRawImage, type RawImage } from './raw-image.js';
 import { loadSharp } from './sharp.js';
 
@@ -56,21 +56,26 @@ async function decodeBytes(
   const opened = metadata.compression === 'av1' ? 'avif' : metadata.format;
   if (opened !== format) return refuse(`a file that opens as ${opened}`);
   checkPixels(name, metadata.height, metadata.width, limits);
-  checkChannels(name, metadata, limits);
+  const { maxChannels, timeoutSeconds } = limits;
+  if (metadata.channels > maxChannels) {
+    overLimit('maxChannels', name, `at most ${maxChannels} channels`, String(metadata.channels));
+  }
 
   const pipeline = sharp(bytes, { ...input, autoOrient: true, ignoreIcc: metadata.space !== 'cmyk' });
   if (mode === 'rgb') pipeline.removeAlpha();
-  if (limits.timeoutSeconds <= 3600) pipeline.timeout({ seconds: Math.ceil(limits.timeoutSeconds) });
+  // sharp counts whole seconds, up to an hour
+  if (timeoutSeconds <= 3600) pipeline.timeout({ seconds: Math.ceil(timeoutSeconds) });
   const { data, info } = await pipeline
     .toColourspace('srgb')
     .raw()
     .toBuffer({ resolveWithObject: true })
     .catch((error) => {
-      if (firstLine(error).startsWith('timeout')) timedOut(name, limits);
-      return refuse(firstLine(error), error);
+      if (!firstLine(error).startsWith('timeout')) return refuse(firstLine(error), error);
+      return overLimit('timeoutSeconds', name, `to be decoded in ${timeoutSeconds} seconds`, 'one that takes longer');
     });
   const isGray = metadata.space === 'b-w' || metadata.space === 'grey16';
-  const image = { data: new Uint8Array(data), width: info.width, height: info.height, channels: info.channels };
+  const { width, height, channels } = info;
+  const image = { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height, channels };
   return mode === 'as-is' && isGray ? withoutRepeats(image) : image;
 }
 
@@ -84,25 +89,6 @@ function withoutRepeats(image: RawImage): RawImage {
     }
   }
   return { ...image, data, channels };
-}
-
-function checkChannels(path: string, { channels }: Metadata, { maxChannels }: Required<ImageLimits>): void {
-  if (channels <= maxChannels) return;
-  throw new ConvNextV2Error('E_LIMIT', {
-    path,
-    wanted: `at most ${maxChannels} channels`,
-    got: String(channels),
-    suggestion: 'raise maxChannels if you trust it',
-  });
-}
-
-function timedOut(path: string, { timeoutSeconds }: Required<ImageLimits>): never {
-  throw new ConvNextV2Error('E_LIMIT', {
-    path,
-    wanted: `a picture that decodes within ${timeoutSeconds} seconds`,
-    got: 'one that takes longer',
-    suggestion: 'raise timeoutSeconds if you trust it',
-  });
 }
 
 function firstLine(error: unknown): string {

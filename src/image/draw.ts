@@ -22,6 +22,7 @@ export async function encodePng(image: RawImage): Promise<Buffer> {
   }
   const sharp = await loadSharp();
   return sharp(data, { raw: { width, height, channels: channels as 1 | 2 | 3 | 4 } })
+    .toColourspace(channels < 3 ? 'b-w' : 'srgb')
     .png()
     .toBuffer();
 }

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { ConvNextV2Error, show } from '../errors.js';
+import { overLimit } from './limits.js';
 import type { RawImage } from './raw-image.js';
 
 /** A picture: a path, a file URL, the bytes of a file, or decoded pixels. */
@@ -20,14 +21,7 @@ export async function readSource(
 ): Promise<EncodedImage> {
   const path = source instanceof Uint8Array ? undefined : toPath(source, name);
   const size = path === undefined ? (source as Uint8Array).length : await sizeOf(path);
-  if (size > maxBytes) {
-    throw new ConvNextV2Error('E_LIMIT', {
-      path: path ?? name,
-      wanted: `at most ${maxBytes} bytes`,
-      got: `${size} bytes`,
-      suggestion: 'raise maxBytes if you trust it',
-    });
-  }
+  if (size > maxBytes) overLimit('maxBytes', path ?? name, `at most ${maxBytes} bytes`, `${size} bytes`);
   if (path === undefined) return { bytes: source as Uint8Array, name };
   return { bytes: await readFile(path).catch(refuse(path)), name: path };
 }

@@ -33,14 +33,15 @@ export function readLimits(limits: ImageLimits): Required<ImageLimits> {
   return { ...DEFAULTS, ...Object.fromEntries(given) };
 }
 
+/** Throws the E_LIMIT of a picture that asks for more than this option allows. */
+export function overLimit(option: keyof ImageLimits, path: string, wanted: string, got: string): never {
+  throw new ConvNextV2Error('E_LIMIT', { path, wanted, got, suggestion: `raise ${option} if you trust it` });
+}
+
 /** Throws E_LIMIT where a picture of this size is beyond `maxPixels`. Called before anything of the size is allocated. */
 export function checkPixels(path: string, height: number, width: number, { maxPixels }: Required<ImageLimits>): void {
-  if (height * width > maxPixels) {
-    throw new ConvNextV2Error('E_LIMIT', {
-      path,
-      wanted: `at most ${maxPixels} pixels`,
-      got: `${height} x ${width} = ${height * width}`,
-      suggestion: 'raise maxPixels if you trust it',
-    });
+  const pixels = height * width;
+  if (pixels > maxPixels) {
+    overLimit('maxPixels', path, `at most ${maxPixels} pixels`, `${height} x ${width} = ${pixels}`);
   }
 }

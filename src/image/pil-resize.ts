@@ -29,7 +29,7 @@ export function resizePil(image: RawImage, height: number, width: number, filter
       throw new ConvNextV2Error('E_ARGUMENT', { path, wanted: 'a whole number of at least 1', got: show(size) });
     }
   }
-  if (image.height === height && image.width === width) return { ...image, data: image.data.slice() };
+  if (image.height === height && image.width === width) return { ...image, data: new Uint8Array(image.data) };
   if (filter === 'nearest') return nearest(image, height, width);
   const hasAlpha = image.channels === 2 || image.channels === 4;
   return hasAlpha
@@ -217,7 +217,7 @@ function unpremultiply(image: RawImage): RawImage {
 /** The picture with every value but the alpha mapped. */
 function withColours(image: RawImage, map: (value: number, alpha: number) => number): RawImage {
   const { channels } = image;
-  const data = image.data.slice();
+  const data = new Uint8Array(image.data);
   for (let pixel = 0; pixel < data.length; pixel += channels) {
     const alpha = data[pixel + channels - 1];
     for (let i = pixel; i < pixel + channels - 1; i++) data[i] = map(data[i], alpha);

@@ -4,10 +4,7 @@ import { convertRgb } from './convert-rgb.js';
 import { checkPixels, type ImageLimits } from './limits.js';
 import { resizePil } from './pil-resize.js';
 import type { RawImage } from './raw-image.js';
-import type { ImageProcessorSettings } from './settings.js';
-
-/** From here on pictures are squashed to a square, below they are cropped (the reference's own threshold). */
-const SQUASH_FROM = 384;
+import { type ImageProcessorSettings, SQUASH_FROM } from './settings.js';
 
 /**
  * The steps that keep bytes: to RGB, resize, crop. Throws E_LIMIT where what they make is beyond `maxPixels`, as a

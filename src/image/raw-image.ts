@@ -11,6 +11,13 @@ export interface RawImage {
 
 /** Gives back `image` if it is a picture of at least one pixel whose data fit its size; throws E_IMAGE elsewhere. */
 export function checkRawImage(image: RawImage, path = 'image'): RawImage {
+  if (typeof image !== 'object' || image === null) {
+    throw new ConvNextV2Error('E_IMAGE', {
+      path,
+      wanted: 'a path, a URL, bytes or decoded pixels',
+      got: show(image),
+    });
+  }
   for (const side of ['width', 'height', 'channels'] as const) {
     if (!Number.isInteger(image[side]) || image[side] < 1) {
       throw new ConvNextV2Error('E_IMAGE', {

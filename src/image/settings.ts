@@ -39,6 +39,9 @@ export interface ImageProcessorOptions {
   readonly imageStd?: number | readonly number[];
 }
 
+/** From this size on pictures are squashed to a square, below it the middle is cut out; the reference's own threshold. */
+export const SQUASH_FROM = 384;
+
 /** The options, complete and checked. */
 export interface ImageProcessorSettings {
   readonly doConvertRgb: boolean;
@@ -166,7 +169,7 @@ function sizeProblems({ doResize, size, cropPct }: ImageProcessorSettings, file:
   if (shortestEdge == null || height != null || width != null) {
     return [{ path: `${file}: /size`, wanted: 'a shortest_edge, and no height or width', got: show(size) }];
   }
-  if (shortestEdge >= 384 || shortestEdge / cropPct >= 1) return [];
+  if (shortestEdge >= SQUASH_FROM || shortestEdge / cropPct >= 1) return [];
   const wanted = `at most shortest_edge, ${shortestEdge}, of which nothing would be left`;
   return [{ path: `${file}: /crop_pct`, wanted, got: show(cropPct) }];
 }

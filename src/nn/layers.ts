@@ -137,7 +137,8 @@ export function globalResponseNorm(scope: Scope, { channels }: { readonly channe
   const shape = [1, 1, 1, channels];
   const weight = scope.parameter('weight', shape, { init: ZEROS, match: 'same-size' });
   const bias = scope.parameter('bias', shape, { init: ZEROS, match: 'same-size' });
-  return layer((x: tf.Tensor4D) => globalResponseNormOp(x, weight.variable, bias.variable), { weight, bias });
+  const flat = ({ variable }: Parameter) => tf.reshape(variable, [channels]);
+  return layer((x: tf.Tensor4D) => globalResponseNormOp(x, flat(weight), flat(bias)), { weight, bias });
 }
 
 /** ConvNeXt V1's factor for each channel, `name` [channels]; where it starts at 0 there is none. */

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Initializer, Parameter, ParameterLayout, ParameterOptions, Parameters, Scope } from '../contracts.js';
 import { ConvNextV2Error } from '../errors.js';
-import { createNormal, createRandom } from './random.js';
+import { anySeed, createNormal, createRandom } from './random.js';
 
 /** How the axes of a checkpoint's tensor are permuted for tfjs. */
 const TO_TFJS: Readonly<Record<ParameterLayout, readonly number[] | undefined>> = {
@@ -108,6 +108,11 @@ export function countParameters(parameters: Parameters): number {
 
 /** Bounds of torch.nn.init.trunc_normal_: absolute, not in deviations. */
 const TRUNCATED_AT = 2;
+
+/** Gives every parameter fresh values: for a head of one's own. Without a seed, others each time. */
+export function initializeParameters(parameters: DeclaringScope['parameters'], seed: number = anySeed()): void {
+  for (const parameter of parameters.values()) parameter.fill(initialValues(parameter, seed));
+}
 
 /** Fresh values for a parameter. The same seed and name give the same values, whatever else the model has. */
 export function initialValues({ name, size, options }: DeclaredParameter, seed: number): Float32Array {

@@ -149,19 +149,19 @@ function toHalves(floats: Float32Array): Uint16Array {
   const bits = bitsOf(floats);
   const halves = new Uint16Array(floats.length);
   for (let i = 0; i < floats.length; i++) {
-    const magnitude = bits[i] & 0x7fffffff;
-    let half: number;
-    if (magnitude > 0x7f800000)
-      half = 0x7e00; // NaN
-    else if (magnitude >= 0x47800000)
-      half = 0x7c00; // 2^16 and more: infinity
-    // below 2^-14 halves are multiples of 2^-24, which is also how far apart float32's are from 0.5 on
-    else if (magnitude < 0x38800000) half = (Math.fround(Math.abs(floats[i]) + 0.5) - 0.5) * 2 ** 24;
-    // the exponent's bias goes from 127 to 15; adding just under half of the last place kept, and that place's bit, rounds
-    else half = (magnitude - (112 << 23) + 0xfff + ((magnitude >>> 13) & 1)) >>> 13;
-    halves[i] = ((bits[i] >>> 16) & 0x8000) | half;
+    halves[i] = ((bits[i] >>> 16) & 0x8000) | halfMagnitude(Math.abs(floats[i]), bits[i] & 0x7fffffff);
   }
   return halves;
+}
+
+/** The half float nearest to a number that is not negative, as bits, from the number and its float32 bits. */
+function halfMagnitude(value: number, bits: number): number {
+  if (bits > 0x7f800000) return 0x7e00; // NaN
+  if (bits >= 0x47800000) return 0x7c00; // 2^16 and more: infinity
+  // below 2^-14 halves are multiples of 2^-24, which is also how far apart float32's are from 0.5 on
+  if (bits < 0x38800000) return (Math.fround(value + 0.5) - 0.5) * 2 ** 24;
+  // the exponent's bias goes from 127 to 15; adding just under half of the last place kept, and that place's bit, rounds
+  return (bits - (112 << 23) + 0xfff + ((bits >>> 13) & 1)) >>> 13;
 }
 
 function toBfloats(floats: Float32Array): Uint16Array {

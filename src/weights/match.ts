@@ -2,6 +2,7 @@ import type { Checkpoint, LoadReport, StoredTensor, Strict } from '../contracts.
 import { ConvNextV2Error, didYouMean, type Problem } from '../errors.js';
 import { anySeed } from '../nn/random.js';
 import { type DeclaredParameter, initialValues } from '../nn/scope.js';
+import { where } from './safetensors.js';
 
 export interface FillOptions {
   /**
@@ -109,7 +110,7 @@ function differences(
   strict: Strict,
 ): Problem[] {
   if (strict === 'none') return [];
-  const at = (name: string) => `${checkpoint.path}: ${name}`;
+  const at = (name: string) => where(checkpoint.path, name);
   if (loaded.size === 0 && misshaped.length === 0) {
     const [first] = initialized;
     return [

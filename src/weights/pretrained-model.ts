@@ -1,10 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ensureBackend } from '../backend/ensure-backend.js';
+import { ensureBackend } from '../backend/use-backend.js';
 import type { ConfigOrigin, Layout, LoadReport, Parameters, Scope, Selection } from '../contracts.js';
 import { ConvNextV2Error } from '../errors.js';
 import { createScope } from '../nn/scope.js';
 import { writeFileAtomically } from './atomic.js';
+import { toBytes } from './dtypes.js';
 import { type FillOptions, fillParameters } from './match.js';
 import { type ConfigClass, readConfig } from './pretrained-config.js';
 import { imageNetPreprocessor, type ModelSource, openSource } from './source.js';
@@ -115,7 +116,7 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
         const stored = parameter.stored();
         const values = await stored.data();
         stored.dispose();
-        return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+        return toBytes('F32', values);
       },
     }));
     await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });

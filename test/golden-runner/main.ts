@@ -1,7 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ensureBackend } from '../../src/backend/ensure-backend.js';
 import { useBackend } from '../../src/backend/use-backend.js';
 import type { Case } from './compare.js';
 import { runCase } from './run-case.js';
@@ -30,7 +29,6 @@ if (folders.length === 0) {
   process.exit(2);
 }
 const { name } = await useBackend(values.backend);
-await ensureBackend();
 console.log(`backend ${name}`);
 const count = { passed: 0, failed: 0, skipped: 0 };
 for (const folder of folders) {

@@ -35,12 +35,6 @@ describe('convertRgb', () => {
     ).to.deep.equal([[177, 177, 177, 5, 5, 5]]);
   });
 
-  it('rounds as PIL does, not as floating point does', () => {
-    // 119 at 3: 255 - 136 * 3 / 255 = 253.4. With 7 bits of fraction, as PIL: 119 * 384 + 255 * 32256 + 16384 = 8287360;
-    // (8287360 >> 8) + 8287360 = 8319732; >> 15 = 253
-    expect(rows(convertRgb(picture([[[119, 3]]])))).to.deep.equal([[253, 253, 253]]);
-  });
-
   it('refuses more channels', async () => {
     expect(await failure(() => convertRgb(gradient(1, 1, 5)))).to.include({ code: 'E_SHAPE', got: '5' });
   });

@@ -129,7 +129,7 @@ describe('toBytes', () => {
     expect(halvesOf(2 ** -25, 2 ** -25 + 2 ** -40, 3 * 2 ** -25, -(2 ** -24))).to.deep.equal([0, 1, 2, 0x8001]);
     expect(halvesOf(2 ** -14 - 2 ** -25, 2 ** -14, 1e-45)).to.deep.equal([0x400, 0x400, 0]);
     // the largest half is 65504, the next would be 65536
-    expect(halvesOf(65504, 65519.99, 65520, -1e30)).to.deep.equal([0x7bff, 0x7bff, 0x7c00, 0xfc00]);
+    expect(halvesOf(65504, 65519.99, 65520, 70000, -1e30)).to.deep.equal([0x7bff, 0x7bff, 0x7c00, 0x7c00, 0xfc00]);
     expect(halvesOf(-0, Number.NaN, Number.POSITIVE_INFINITY)).to.deep.equal([0x8000, 0x7e00, 0x7c00]);
   });
 

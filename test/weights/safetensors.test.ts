@@ -37,13 +37,14 @@ describe('parseHeader', () => {
 
   it('reads metadata, padding, empty tensors and files without tensors', () => {
     const empty = { dtype: 'F16', shape: [3, 0], data_offsets: [8, 8] };
-    const text = `${JSON.stringify({ __metadata__: { format: 'pt', ключ: '' }, x: X, empty })}  \n `;
+    const first = { ...empty, data_offsets: [0, 0] };
+    const text = `${JSON.stringify({ __metadata__: { format: 'pt', ключ: 'format' }, x: X, first, empty })}  \n `;
     const { tensors, metadata } = parse(safetensorsFile(text, new Uint8Array(8)));
     expect([...metadata]).to.deep.equal([
       ['format', 'pt'],
-      ['ключ', ''],
+      ['ключ', 'format'],
     ]);
-    expect([...tensors.keys()]).to.deep.equal(['x', 'empty']);
+    expect([...tensors.keys()]).to.deep.equal(['first', 'x', 'empty']);
     expect(parse(safetensorsFile('{}')).tensors.size).to.equal(0);
   });
 
@@ -62,6 +63,8 @@ describe('parseHeader', () => {
       const error = await failure(() => parse(file.subarray(0, size)));
       expect(error).to.include({ code: 'E_SAFETENSORS', path: 'file' });
     }
+    const longer = await failure(() => parse(file.subarray(0, -9)));
+    expect(longer.got).to.equal(`a header of ${file.length - 16} bytes`);
     const claims = new Uint8Array(8);
     new DataView(claims.buffer).setUint32(0, 100_000_001, true);
     expect((await failure(() => parseHeader(claims, 2 ** 40, 'file'))).got).to.equal('a header of 100000001 bytes');
@@ -76,7 +79,7 @@ describe('parseHeader', () => {
 
   it('refuses headers that are no JSON object', async () => {
     for (const header of ['', '[1, 2]', ' {}', '\ufeff{}', '{', '{}}', '{"x":}', '{"x" 1}', '{"a\\q":1}', '{x:1}']) {
-      expect(await refusal(header), header).to.include({ code: 'E_SAFETENSORS', path: 'file' });
+      expect(await refusal(header, 0), header).to.include({ code: 'E_SAFETENSORS', path: 'file' });
     }
     expect(await refusal(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]))).to.include({ got: 'bytes that are not UTF-8' });
     expect(await refusal(`{"x":${'['.repeat(1e5)}`)).to.include({ got: 'a deeper one', path: 'file: "x"' });
@@ -110,7 +113,9 @@ describe('parseHeader', () => {
       [{ ...X, shape: [2 ** 53] }, '[9007199254740992]'],
       [{ ...X, shape: [2 ** 40, 2 ** 40] }, '[1099511627776,1099511627776]'],
       [{ ...X, shape: [2 ** 40, 2 ** 40, 0], data_offsets: [0, 0] }, '[1099511627776,1099511627776,0]'],
+      [{ ...X, shape: [0, 2 ** 53], data_offsets: [0, 0] }, '[0,9007199254740992]'],
       [{ ...X, shape: [3] }, 'data_offsets [0,8]'],
+      [{ ...X, shape: [1] }, 'data_offsets [0,8]'],
       [{ ...X, data_offsets: undefined }, 'undefined'],
       [{ ...X, data_offsets: [0] }, '[0]'],
       [{ ...X, data_offsets: [0, 8, 8] }, '[0,8,8]'],

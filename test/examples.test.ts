@@ -1,0 +1,38 @@
+import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+
+const run = promisify(execFile);
+
+/** Each example, and what its output must say. */
+const EXAMPLES: Readonly<Record<string, (output: string) => void>> = {
+  'downstream-model.ts': (output) => {
+    const losses = [...output.matchAll(/loss ([\d.]+)/g)].map(([, loss]) => Number(loss));
+    expect(losses).to.have.length(10);
+    expect(losses[9]).to.be.below(0.25 * losses[0]);
+    const [, overlap] = /unseen pictures: ([\d.]+)/.exec(output)!;
+    // a head that marks every cell gets 0.1
+    expect(Number(overlap)).to.be.above(0.7);
+  },
+  'third-party-backbone.ts': (output) => {
+    expect(output).to.contain('registered: convnextv2, convnext, plainnet');
+    expect(output).to.contain('stage1: [1,214,320,8], stride 2');
+    expect(output).to.contain('stage3: [1,54,80,32], stride 8');
+    expect(output).to.match(/E_PLUGIN: .* a second plugin of type "plainnet"/);
+  },
+};
+
+describe('examples', () => {
+  it('are all tested', () => {
+    const files = readdirSync('examples').filter((file) => file.endsWith('.ts'));
+    expect(files.sort()).to.deep.equal(Object.keys(EXAMPLES).sort());
+  });
+
+  for (const [file, check] of Object.entries(EXAMPLES)) {
+    it(`${file} runs and prints what it says`, async () => {
+      const { stdout } = await run(process.execPath, ['--import', 'tsx', `examples/${file}`]);
+      check(stdout);
+    }).timeout(120_000);
+  }
+});
