@@ -12,7 +12,10 @@ const KNOWN: readonly string[] = [
 
 /** Chooses the processor that a preprocessor_config.json names. */
 export const AutoImageProcessor = {
-  /** From a folder with a preprocessor_config.json, the file itself, or the name of a shipped config (ImageNet's at its size). Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG. */
+  /**
+   * From a folder with a preprocessor_config.json, the file itself, or the name of a shipped config (ImageNet's at its
+   * size). Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG.
+   */
   async fromPretrained(source: string | URL): Promise<ConvNextImageProcessor> {
     const { json, file } = await openPreprocessor(source);
     return AutoImageProcessor.fromJSON(json, file);

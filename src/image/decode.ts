@@ -53,6 +53,7 @@ async function decodeBytes(
   const metadata = await sharp(bytes, input)
     .metadata()
     .catch((error) => refuse(firstLine(error), error));
+  // another build of libvips may take a TIFF for a slide or a raw photograph, and an AVIF for a HEIC
   const opened = metadata.compression === 'av1' ? 'avif' : metadata.format;
   if (opened !== format) return refuse(`a file that opens as ${opened}`);
   checkPixels(name, metadata.height, metadata.width, limits);

@@ -170,7 +170,7 @@ function resizeAlong(axis: Axis, image: RawImage, size: number, filter: Weighted
       const start = along * taps;
       const end = start + count[along];
       if (channels === 3) {
-        // The usual case, written out: three times as fast as the loop below.
+        // The usual case, written out: 1.7 times as fast as the loop below.
         let red = HALF;
         let green = HALF;
         let blue = HALF;

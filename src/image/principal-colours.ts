@@ -16,7 +16,7 @@ const ITERATIONS = 30;
 
 /**
  * The first three principal components over the channels as red, green and blue, each from its 2nd to its 98th
- * percentile. Where there are fewer channels the last component is repeated; a component that hardly varies is mid-gray.
+ * percentile. Where there are fewer channels the last component is repeated; a component that does not vary is mid-gray.
  */
 export function principalColours(map: DrawableMap): RawImage {
   const { height, width } = map;
@@ -26,10 +26,8 @@ export function principalColours(map: DrawableMap): RawImage {
   for (let c = 0; c < 3; c++) {
     const k = Math.min(c, components.length - 1);
     const { low, high } = spreads[k];
-    // Rounding noise of a map of lower rank must not be stretched to a pattern.
-    const varies = high - low > 1e-5 * (spreads[0].high - spreads[0].low);
     for (let i = 0; i < height * width; i++) {
-      data[i * 3 + c] = varies ? ((components[k][i] - low) / (high - low)) * 255 : 128;
+      data[i * 3 + c] = high > low ? ((components[k][i] - low) / (high - low)) * 255 : 128;
     }
   }
   return { data: new Uint8Array(data.buffer), width, height, channels: 3 };
@@ -68,7 +66,7 @@ function timesCovariance(samples: readonly Float64Array[], axis: Float64Array): 
   return product;
 }
 
-/** Gram and Schmidt; an axis of which nothing is left becomes zero. */
+/** Gram and Schmidt. An axis of which only rounding noise is left becomes zero, not a pattern. */
 function orthonormal(axes: readonly Float64Array[]): Float64Array[] {
   const done: Float64Array[] = [];
   for (const axis of axes) {

@@ -52,7 +52,10 @@ export class ConvNextImageProcessor implements ImageProcessorSettings {
     return processor;
   }
 
-  /** From a folder with a preprocessor_config.json, the file itself, or the name of a shipped config (ImageNet's at its size). Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG. */
+  /**
+   * From a folder with a preprocessor_config.json, the file itself, or the name of a shipped config (ImageNet's at its
+   * size). Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG.
+   */
   static async fromPretrained(source: string | URL): Promise<ConvNextImageProcessor> {
     const { json, file } = await openPreprocessor(source);
     return ConvNextImageProcessor.fromJSON(json, file);

@@ -21,7 +21,11 @@ export interface ChannelLayer extends WithParameters {
   <T extends tf.Tensor>(x: T): T;
 }
 
-const layer = <F extends object>(f: F, parameters: WithParameters['parameters']) => Object.assign(f, { parameters });
+/** The function, freeing what it makes on its way, with the parameters it works with. */
+function layer<F extends (...inputs: never[]) => tf.Tensor>(f: F, parameters: WithParameters['parameters']) {
+  const tidied = (...inputs: never[]) => tf.tidy(() => f(...inputs));
+  return Object.assign(tidied as F, { parameters });
+}
 
 const ZEROS = { constant: 0 } as const;
 const ONES = { constant: 1 } as const;
@@ -161,7 +165,7 @@ export function dropPath(rate: number, index: number): Layer {
     if (!mode?.training) return x;
     const random = mode.seed === undefined ? Math.random : createRandom(mode.seed, `dropPath.${index}`);
     const factors = Float32Array.from({ length: x.shape[0] }, () => (random() < keep ? 1 / keep : 0));
-    return tf.mul<tf.Tensor4D>(x, tf.tensor4d(factors, [x.shape[0], 1, 1, 1]));
+    return tf.tidy(() => tf.mul<tf.Tensor4D>(x, tf.tensor4d(factors, [x.shape[0], 1, 1, 1])));
   };
 }
 

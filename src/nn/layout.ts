@@ -11,13 +11,21 @@ export interface PixelsWanted {
 
 /**
  * Checks a batch of pictures and gives it as [n, h, w, c] float32.
- * Throws E_ARGUMENT for what is no tensor of numbers, E_SHAPE for another rank, number of channels, or too small a size.
+ * Throws E_ARGUMENT for what is no tensor of numbers, E_DISPOSED for one that is gone, E_SHAPE for another rank, number of
+ * channels, or too small a size.
  */
 export function checkPixels(pixels: tf.Tensor, { layout, channels, smallest }: PixelsWanted): tf.Tensor4D {
   const axes = layout === 'NHWC' ? '[n, height, width, channels]' : '[n, channels, height, width]';
   const shapeError = (wanted: string, got: string) => new ConvNextV2Error('E_SHAPE', { path: 'pixels', wanted, got });
   if (!(pixels instanceof tf.Tensor)) {
     throw new ConvNextV2Error('E_ARGUMENT', { path: 'pixels', wanted: `a tensor ${axes}`, got: show(pixels) });
+  }
+  if (pixels.isDisposed) {
+    throw new ConvNextV2Error('E_DISPOSED', {
+      path: 'pixels',
+      wanted: 'a tensor in use',
+      got: 'one that was disposed',
+    });
   }
   if (pixels.dtype !== 'float32' && pixels.dtype !== 'int32') {
     throw new ConvNextV2Error('E_ARGUMENT', {

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Initializer, Parameter, ParameterLayout, ParameterOptions, Parameters, Scope } from '../contracts.js';
 import { ConvNextV2Error } from '../errors.js';
-import { anySeed, createNormal, createRandom } from './random.js';
+import { anySeed, createNormal, createRandom, type Random } from './random.js';
 
 /** How the axes of a checkpoint's tensor are permuted for tfjs. */
 const TO_TFJS: Readonly<Record<ParameterLayout, readonly number[] | undefined>> = {
@@ -123,11 +123,21 @@ function draw(init: Initializer, size: number, seed: number, name: string): Floa
   const values = new Float32Array(size);
   if ('constant' in init) return values.fill(init.constant);
   if (init.truncatedNormal === 0) return values;
-  const normal = createNormal(createRandom(seed, name), init.truncatedNormal);
-  for (let i = 0; i < size; i++) {
-    let value = normal();
-    while (Math.abs(value) > TRUNCATED_AT) value = normal();
-    values[i] = value;
-  }
+  const next = createTruncatedNormal(createRandom(seed, name), init.truncatedNormal);
+  for (let i = 0; i < size; i++) values[i] = next();
   return values;
+}
+
+function createTruncatedNormal(random: Random, deviation: number): Random {
+  // a normal wider than the bounds seldom falls between them: evenly, then, and kept as often as its density says
+  const wide = deviation > TRUNCATED_AT;
+  const draw = wide ? () => TRUNCATED_AT * (2 * random() - 1) : createNormal(random, deviation);
+  const keeps = (value: number) =>
+    wide ? random() < Math.exp(-0.5 * (value / deviation) ** 2) : Math.abs(value) <= TRUNCATED_AT;
+  return () => {
+    let value: number;
+    do value = draw();
+    while (!keeps(value));
+    return value;
+  };
 }

@@ -14,13 +14,12 @@ export type Resampling = 'bilinear' | 'nearest' | 'average';
  * has a wrong one). Kernel: `ConvNextV2Resample` { x }, { height, width, how }.
  */
 export function resample(x: tf.Tensor4D, [height, width]: readonly [number, number], how: Resampling): tf.Tensor4D {
-  const [n, h, w, c] = x.shape;
   return runOp('ConvNextV2Resample', { x }, { height, width, how }, () => {
+    const [, h, w] = x.shape;
     if (how === 'nearest') return tf.gather(tf.gather(x, sources(h, height), 1), sources(w, width), 2);
     // linear and separable: a constant matrix for each axis says it all
-    const rows = perPicture(matrix(h, height, how), tf.reshape(x, [n, h, w * c])); // [n, height, w * c]
-    const both = perPicture(matrix(w, width, how), tf.reshape(rows, [n * height, w, c])); // [n * height, width, c]
-    return tf.reshape(both, [n, height, width, c]);
+    const turned = alongHeight(matrix(w, width, how), tf.transpose(x, [0, 2, 1, 3])); // [n, width, h, c]
+    return alongHeight(matrix(h, height, how), tf.transpose(turned, [0, 2, 1, 3])); // [n, height, width, c]
   });
 }
 
@@ -31,9 +30,12 @@ function sources(from: number, to: number): tf.Tensor1D {
   return tf.tensor1d(indices, 'int32');
 }
 
-/** [out, in] x [n, in, k] -> [n, out, k] */
-function perPicture(weights: tf.Tensor2D, x: tf.Tensor3D): tf.Tensor3D {
-  return tf.matMul(tf.tile(tf.expandDims<tf.Tensor3D>(weights, 0), [x.shape[0], 1, 1]), x);
+/** Weights [out, in] times each picture of x: [n, in, w, c] -> [n, out, w, c]. */
+function alongHeight(weights: tf.Tensor2D, x: tf.Tensor4D): tf.Tensor4D {
+  const [n, h, w, c] = x.shape;
+  // tiled, since not every backend multiplies one matrix by many
+  const perPicture = tf.tile(tf.expandDims<tf.Tensor3D>(weights, 0), [n, 1, 1]);
+  return tf.reshape(tf.matMul(perPicture, tf.reshape(x, [n, h, w * c])), [n, weights.shape[0], w, c]);
 }
 
 /** The weights [out, in] with which one axis is resampled. */

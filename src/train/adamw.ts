@@ -20,10 +20,11 @@ export interface AdamWOptions {
   readonly weightDecay?: number;
 }
 
-/** What Adam remembers of a parameter. */
+/** What Adam remembers of a parameter; the steps are its own, as in PyTorch: one unfrozen late starts from its first. */
 interface Moments {
   readonly first: tf.Variable;
   readonly second: tf.Variable;
+  steps: number;
 }
 
 /**
@@ -31,64 +32,81 @@ interface Moments {
  * p -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon).
  */
 export class AdamW {
-  readonly #weightDecays: ReadonlyMap<Parameter, number>;
-  readonly #options: Required<AdamWOptions>;
+  readonly #weightDecays = new Map<Parameter, number>();
+  readonly #betas: readonly [number, number];
+  readonly #epsilon: number;
   readonly #moments = new Map<Parameter, Moments>();
-  #steps = 0;
-  /** Takes effect at the next step: schedules set it. */
-  learningRate: number;
+  #learningRate = 0;
 
-  /** Throws E_ARGUMENT for a number out of range. */
-  constructor(groups: readonly ParameterGroup[], options: AdamWOptions = {}) {
-    this.#options = { learningRate: 1e-3, betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0.01, ...options };
-    const { learningRate, betas, epsilon, weightDecay } = this.#options;
-    requireIn('learningRate', learningRate, learningRate >= 0, 'at least 0');
-    requireIn(
-      'betas',
-      betas,
-      betas.length === 2 && betas.every((beta) => beta >= 0 && beta < 1),
-      'two numbers from 0 to below 1',
-    );
-    requireIn('epsilon', epsilon, epsilon >= 0, 'at least 0');
+  /** Throws E_ARGUMENT for a number out of range, and for a parameter in two groups. */
+  constructor(
+    groups: readonly ParameterGroup[],
+    { learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01 }: AdamWOptions = {},
+  ) {
+    const areBetas = betas.length === 2 && betas.every((beta) => beta >= 0 && beta < 1);
+    requireThat('betas', areBetas, 'two numbers from 0 to below 1', betas);
+    requireAmount('epsilon', epsilon);
+    this.#betas = betas;
+    this.#epsilon = epsilon;
     this.learningRate = learningRate;
-    const decays = groups.flatMap((group) => {
+    for (const group of groups) {
       const decay = group.weightDecay ?? weightDecay;
-      requireIn('weightDecay', decay, decay >= 0, 'at least 0');
-      return [...group.parameters].map((parameter) => [parameter, decay] as const);
-    });
-    this.#weightDecays = new Map(decays);
+      requireAmount('weightDecay', decay);
+      for (const parameter of group.parameters) {
+        requireThat(parameter.name, !this.#weightDecays.has(parameter), 'one group for each parameter', 'a second one');
+        this.#weightDecays.set(parameter, decay);
+      }
+    }
   }
 
-  /** One step down the gradient of `loss`, a scalar, over the trainable parameters; gives its value before the step. */
+  get learningRate(): number {
+    return this.#learningRate;
+  }
+
+  /** Takes effect at the next step: schedules set it. Throws E_ARGUMENT for a number out of range. */
+  set learningRate(learningRate: number) {
+    requireAmount('learningRate', learningRate);
+    this.#learningRate = learningRate;
+  }
+
+  /**
+   * One step down the gradient of `loss`, a scalar, over the trainable parameters; gives its value before the step.
+   * Throws E_ARGUMENT where no trainable parameter takes part in it.
+   */
   step(loss: () => tf.Scalar): number {
     const trained = [...this.#weightDecays.keys()].filter(({ trainable }) => trainable);
-    const variables = trained.map(({ variable }) => variable);
-    const { value, grads } = tf.variableGrads(loss, variables);
-    this.#steps += 1;
-    for (const parameter of trained) {
-      const gradient = grads[parameter.variable.name];
-      if (gradient != null) tf.tidy(() => this.#update(parameter, gradient));
-    }
-    const result = value.dataSync()[0];
-    tf.dispose([value, grads]);
-    return result;
+    requireThat('step', trained.length > 0, 'a trainable parameter', 'none');
+    return tf.tidy(() => {
+      const variables = trained.map(({ variable }) => variable);
+      const { value, grads } = gradientsOf(loss, variables);
+      requireThat('loss', value.rank === 0, 'a scalar', `[${value.shape.join(', ')}]`);
+      const connected = grads.some((gradient) => gradient != null);
+      requireThat('loss', connected, 'a function of the trainable parameters', 'one of none of them');
+      const [before] = value.dataSync();
+      for (const [i, parameter] of trained.entries()) {
+        if (grads[i] != null) tf.tidy(() => this.#update(parameter, grads[i]));
+      }
+      return before;
+    });
   }
 
   #update(parameter: Parameter, gradient: tf.Tensor): void {
-    const { betas, epsilon } = this.#options;
-    const { first, second } = this.#momentsOf(parameter);
+    const [beta1, beta2] = this.#betas;
+    const moments = this.#momentsOf(parameter);
+    const { first, second } = moments;
+    const steps = ++moments.steps;
     const { variable } = parameter;
-    first.assign(mix(first, gradient, betas[0]));
-    second.assign(mix(second, tf.square(gradient), betas[1]));
-    const root = tf.div(tf.sqrt(second), Math.sqrt(1 - betas[1] ** this.#steps));
-    const step = tf.mul(tf.div(first, tf.add(root, epsilon)), this.learningRate / (1 - betas[0] ** this.#steps));
+    first.assign(mix(first, gradient, beta1));
+    second.assign(mix(second, tf.square(gradient), beta2));
+    const root = tf.div(tf.sqrt(second), Math.sqrt(1 - beta2 ** steps));
+    const step = tf.mul(tf.div(first, tf.add(root, this.#epsilon)), this.learningRate / (1 - beta1 ** steps));
     const decayed = tf.mul(variable, 1 - this.learningRate * this.#weightDecays.get(parameter)!);
     variable.assign(tf.sub(decayed, step));
   }
 
   #momentsOf(parameter: Parameter): Moments {
-    const zeros = () => tf.keep(tf.variable(tf.zerosLike(parameter.variable), false));
-    const moments = this.#moments.get(parameter) ?? { first: zeros(), second: zeros() };
+    const zeros = () => tf.variable(tf.zerosLike(parameter.variable), false);
+    const moments = this.#moments.get(parameter) ?? { first: zeros(), second: zeros(), steps: 0 };
     this.#moments.set(parameter, moments);
     return moments;
   }
@@ -100,11 +118,26 @@ export class AdamW {
   }
 }
 
+/** What tf.variableGrads gives, but by position, with none for a variable that takes no part, and nothing asserted. */
+function gradientsOf(loss: () => tf.Scalar, variables: tf.Variable[]) {
+  try {
+    return tf.engine().gradients(loss, variables, undefined, true);
+  } catch (error) {
+    // tfjs would keep what it had saved for the way back
+    for (const { saved } of tf.engine().state.activeTape ?? []) tf.dispose(saved);
+    throw error;
+  }
+}
+
 /** old * beta + value * (1 - beta) */
 function mix(old: tf.Tensor, value: tf.Tensor, beta: number): tf.Tensor {
   return tf.add(tf.mul(old, beta), tf.mul(value, 1 - beta));
 }
 
-function requireIn(path: string, value: unknown, inRange: boolean, wanted: string): void {
-  if (!inRange) throw new ConvNextV2Error('E_ARGUMENT', { path, wanted, got: String(value) });
+function requireAmount(path: string, value: number): void {
+  requireThat(path, Number.isFinite(value) && value >= 0, 'a number of at least 0', value);
+}
+
+function requireThat(path: string, holds: boolean, wanted: string, got: unknown): void {
+  if (!holds) throw new ConvNextV2Error('E_ARGUMENT', { path, wanted, got: String(got) });
 }

@@ -129,7 +129,7 @@ export abstract class PretrainedConfig<Init extends PretrainedConfigInit> {
     const stale = new Set(Object.keys(changes).flatMap((field) => followers[field] ?? []));
     const kept = Object.fromEntries(Object.entries(this.#init).filter(([field]) => !stale.has(field)));
     const type = this.constructor as unknown as ConfigClass<this>;
-    return new type({ ...kept, ...changes } as never, FROM_CODE, this.otherKeys);
+    return new type({ ...kept, ...changes } as never, { ...FROM_CODE, unknownKeys: 'keep' }, this.otherKeys);
   }
 
   /** What config.json holds, as the reference writes it. Throws E_CONFIG where a field is a function. */

@@ -65,6 +65,13 @@ describe('ConvNextImageProcessor', () => {
     ]);
     // (1 - 0.485) / 0.229, (0.39216 - 0.456) / 0.224, (0.02745 - 0.406) / 0.225
     expect(values.map((value) => value.toFixed(4))).to.deep.equal(['2.2489', '-0.2850', '-1.6824']);
+    const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+    const all = await run(
+      processor,
+      { data: bytes, height: 16, width: 16, channels: 1 },
+      { imageMean: 0.485, imageStd: 0.229 },
+    );
+    expect(all.values).to.deep.equal([...bytes].map((byte) => f(f(f(byte * (1 / 255)) - f(0.485)) / f(0.229))));
     const unscaled = await run(processor, image, { doRescale: false, imageMean: 5, imageStd: 2 });
     expect(unscaled.values).to.deep.equal([125, 47.5, 1]);
   });
