@@ -13,28 +13,34 @@ export interface Command {
 type Options = NonNullable<ParseArgsConfig['options']>;
 type Parsed<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allowPositionals: true }>>;
 
-/** Reads the options and the other arguments. Throws E_USAGE for an option that is not there, or lacks its value. */
+/** Reads the options and the other arguments. Throws E_USAGE for an option that is not there, and for a value that is missing. */
 export function readArgs<O extends Options>(args: readonly string[], options: O): Parsed<O> {
+  const parsed = parse(args, options);
+  for (const [name, value] of Object.entries(parsed.values)) if (value === '') refuseEmpty(`--${name}`);
+  if (parsed.positionals.includes('')) refuseEmpty('arguments');
+  return parsed;
+}
+
+function parse<O extends Options>(args: readonly string[], options: O): Parsed<O> {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true });
   } catch (error) {
-    const { message } = error as Error;
+    const option = /'(--?[^ '=]+)/.exec((error as Error).message)?.[1] ?? 'arguments';
     const names = Object.keys(options).map((name) => `--${name}`);
-    const option = /'(--?[^ '=]+)/.exec(message)?.[1];
-    if (option !== undefined && !names.includes(option)) {
-      throw new ConvNextV2Error('E_USAGE', {
-        path: option,
-        wanted: `one of ${names.join(', ')}`,
-        got: option,
-        suggestion: didYouMean(option, names),
-      });
-    }
-    throw new ConvNextV2Error('E_USAGE', {
-      path: option ?? 'arguments',
-      wanted: 'an option with its value',
-      got: message.split('.')[0],
-    });
+    const isText = options[option.slice(2)]?.type === 'string';
+    throw new ConvNextV2Error(
+      'E_USAGE',
+      !names.includes(option)
+        ? { path: option, wanted: `one of ${names.join(', ')}`, got: option, suggestion: didYouMean(option, names) }
+        : isText
+          ? { path: option, wanted: 'a value', got: 'none', suggestion: `one that begins with - as ${option}=VALUE` }
+          : { path: option, wanted: 'no value', got: 'one' },
+    );
   }
+}
+
+function refuseEmpty(path: string): never {
+  throw new ConvNextV2Error('E_USAGE', { path, wanted: 'a value', got: 'an empty text' });
 }
 
 /** A whole number of at least 0 from an option. Throws E_USAGE. */
@@ -44,8 +50,12 @@ export function readWhole(option: string, text: string): number {
   throw new ConvNextV2Error('E_USAGE', { path: option, wanted: 'a whole number', got: show(text) });
 }
 
-/** Names separated by commas. */
-export const readNames = (text: string): readonly string[] => text.split(',').map((name) => name.trim());
+/** Names separated by commas. Throws E_USAGE where one is empty. */
+export function readNames(option: string, text: string): readonly string[] {
+  const names = text.split(',').map((name) => name.trim());
+  if (!names.includes('')) return names;
+  throw new ConvNextV2Error('E_USAGE', { path: option, wanted: 'names separated by commas', got: show(text) });
+}
 
 /** Rows under headings, in columns; numbers to the right. */
 export function table(headings: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
@@ -61,7 +71,31 @@ export function table(headings: readonly string[], rows: readonly (readonly (str
   return `${lines.join('\n')}\n`;
 }
 
-/** Says how far the work is, on a terminal only; an empty text wipes the line. */
+export const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+
+/** A message on one line. */
+export const oneLine = (message: string): string => message.replace(/\n\s*/g, '; ');
+
+/** Writes to stdout. Throws E_OUTPUT where nobody takes it, with the system's error as the cause. */
+export function print(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (cause) => {
+      if (cause) reject(outputError('stdout', 'a place to print to', cause));
+      else resolve();
+    });
+  });
+}
+
+export function outputError(path: string, wanted: string, cause: NodeJS.ErrnoException): ConvNextV2Error {
+  return new ConvNextV2Error(
+    'E_OUTPUT',
+    { path, wanted, got: cause.code === 'EEXIST' ? 'a file' : (cause.code ?? cause.message) },
+    { cause },
+  );
+}
+
+/** Says how far the work is, on a terminal only and in one line; an empty text wipes it. */
 export function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+  const { stderr } = process;
+  if (stderr.isTTY) stderr.write(`\r\x1b[K${text.slice(0, stderr.columns - 1)}`);
 }

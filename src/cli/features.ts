@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { mkdir, stat } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
 import { useBackend } from '../backend/use-backend.js';
 import type { Backbone } from '../contracts.js';
 import { ConvNextV2Error } from '../errors.js';
@@ -7,13 +7,25 @@ import { AutoImageProcessor } from '../image/auto.js';
 import { decodeImage } from '../image/decode.js';
 import { encodePng, featurePicture } from '../image/draw.js';
 import type { ConvNextImageProcessor } from '../image/processor.js';
+import type { RawImage } from '../image/raw-image.js';
 import { extractFeatureMaps, type FeatureMapData } from '../tasks/features.js';
 import { writeFileAtomically } from '../weights/atomic.js';
 import { AutoBackbone } from '../weights/auto.js';
 import { toBytes } from '../weights/dtypes.js';
 import { openSource } from '../weights/source.js';
 import { writeSafetensors } from '../weights/write-safetensors.js';
-import { type Command, progress, readArgs, readNames, readWhole, table } from './command.js';
+import {
+  type Command,
+  json,
+  oneLine,
+  outputError,
+  print,
+  progress,
+  readArgs,
+  readNames,
+  readWhole,
+  table,
+} from './command.js';
 
 const HELP = `Turns pictures into multi-scale feature maps.
 
@@ -64,7 +76,8 @@ async function run(args: readonly string[]): Promise<number> {
   if (pictures.length === 0) throw usage('PICTURES', 'at least one picture');
   if (source === undefined) throw usage('--model', 'a model');
   const seed = readWhole('--seed', values.seed);
-  const outFeatures = values['out-features'] === undefined ? undefined : readNames(values['out-features']);
+  const names = values['out-features'];
+  const outFeatures = names === undefined ? undefined : readNames('--out-features', names);
   const backend = await useBackend(values.backend);
   const start = performance.now();
   const backbone = await AutoBackbone.fromPretrained(source, {
@@ -73,30 +86,32 @@ async function run(args: readonly string[]): Promise<number> {
     onProgress: ({ done, total }) => progress(`loading ${source}: ${Math.round((100 * done) / total)} %`),
   });
   const processor = await AutoImageProcessor.fromPretrained(source);
-  progress('');
-  if (out !== undefined) await makeFolder(out);
   const loading = performance.now() - start;
   const trained = (await openSource(source)).openCheckpoint !== undefined;
+  progress('');
   console.error(`${source}: ready in ${loading.toFixed(0)} ms, backend ${backend.name} (${backend.detail})`);
+  const fileNames = fileNamesOf(pictures);
   const results: Result[] = [];
-  let failed = 0;
+  const failures: { readonly picture: string; readonly error: string }[] = [];
   for (const [i, picture] of pictures.entries()) {
     progress(`${picture} (${i + 1} of ${pictures.length})`);
     try {
-      const result = await extract(picture, nameOf(pictures, i), backbone, processor, out);
+      const result = await extract(picture, backbone, processor, out && join(out, fileNames[i]));
       progress('');
-      if (!values.json) process.stdout.write(report(result));
+      if (!values.json) await print(report(result));
       results.push(result);
     } catch (error) {
       if (!(error instanceof ConvNextV2Error) || error.code === 'E_OUTPUT') throw error;
       progress('');
-      console.error(error.message.replace(/\n\s*/g, '; '));
-      failed += 1;
+      failures.push({
+        picture,
+        error: oneLine(error.path === picture ? error.message : `${error.message} (${picture})`),
+      });
+      console.error(failures[failures.length - 1].error);
     }
   }
   backbone.dispose();
-  if (values.json)
-    console.log(JSON.stringify({ model: source, backend: backend.name, trained, pictures: results }, null, 2));
+  if (values.json) await print(json({ model: source, backend: backend.name, trained, pictures: results, failures }));
   if (!trained) {
     console.error(
       `The weights are untrained (seed ${seed}): the maps show the network at work, not what a trained one sees. For trained ` +
@@ -104,53 +119,48 @@ async function run(args: readonly string[]): Promise<number> {
         'and give that folder as --model.',
     );
   }
-  return failed > 0 ? 1 : 0;
+  return failures.length > 0 ? 1 : 0;
 }
 
-async function makeFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true }).catch((cause) => {
-    throw new ConvNextV2Error('E_OUTPUT', { path: folder, wanted: 'a folder to write to', got: cause.code }, { cause });
+/** What to call the files of each picture: as the picture, with a number where another one's are called so. */
+export function fileNamesOf(pictures: readonly string[]): readonly string[] {
+  const taken = new Set<string>();
+  return pictures.map((picture) => {
+    const own = basename(picture, extname(picture));
+    let name = own;
+    // not every file system tells a from A
+    for (let i = 2; taken.has(name.toLowerCase()); i++) name = `${own}-${i}`;
+    taken.add(name.toLowerCase());
+    return name;
   });
 }
 
-/** The name of a picture's files: its own, and a number where another picture has the same. */
-function nameOf(pictures: readonly string[], i: number): string {
-  const names = pictures.map((picture) => basename(picture, extname(picture)));
-  const before = names.slice(0, i).filter((name) => name === names[i]).length;
-  return before === 0 ? names[i] : `${names[i]}-${before + 1}`;
-}
-
+/** `path`: where to write, less the endings. */
 async function extract(
   picture: string,
-  name: string,
   backbone: Backbone,
   processor: ConvNextImageProcessor,
-  out?: string,
+  path: string | undefined,
 ): Promise<Result> {
   const start = performance.now();
-  const maps = await extractFeatureMaps(backbone, processor, picture);
-  const milliseconds = performance.now() - start;
-  const files = out === undefined ? [] : await write(join(out, name), picture, maps);
+  const photograph = await decodeImage(picture);
+  const maps = await extractFeatureMaps(backbone, processor, photograph);
+  const milliseconds = Math.round(performance.now() - start);
   return {
     picture,
     milliseconds,
     maps: maps.map((map) => ({ name: map.name, shape: map.shape, stride: map.stride, ...moments(map.data) })),
-    files,
+    files: path === undefined ? [] : await write(path, photograph, maps),
   };
 }
 
-async function write(path: string, picture: string, maps: readonly FeatureMapData[]): Promise<readonly string[]> {
+async function write(path: string, photograph: RawImage, maps: readonly FeatureMapData[]): Promise<readonly string[]> {
   const [tensors, drawing] = [`${path}.safetensors`, `${path}.features.png`];
+  await makeFolder(dirname(path));
   await writeSafetensors(
     tensors,
-    maps.map(({ name, shape, data }) => ({
-      name,
-      dtype: 'F32',
-      shape,
-      bytes: toBytes('F32', data),
-    })),
+    maps.map(({ name, shape, data }) => ({ name, dtype: 'F32', shape, bytes: toBytes('F32', data) })),
   );
-  const photograph = await decodeImage(picture);
   const tiles = maps.map(({ name, data, shape: [height, width, channels] }) => ({
     name,
     data,
@@ -165,6 +175,16 @@ async function write(path: string, picture: string, maps: readonly FeatureMapDat
   return [tensors, drawing];
 }
 
+/** Not by mkdir's `recursive`, which never ends where a folder such as /proc has room for none. Throws E_OUTPUT. */
+async function makeFolder(folder: string): Promise<void> {
+  const isThere = async () => (await stat(folder).catch(() => undefined))?.isDirectory();
+  if (await isThere()) return;
+  if (dirname(folder) !== folder) await makeFolder(dirname(folder));
+  await mkdir(folder).catch(async (cause) => {
+    if (!(await isThere())) throw outputError(folder, 'a folder to write to', cause);
+  });
+}
+
 function moments(data: Float32Array): { readonly mean: number; readonly deviation: number } {
   const mean = data.reduce((sum, value) => sum + value, 0) / data.length;
   const variance = data.reduce((sum, value) => sum + (value - mean) ** 2, 0) / data.length;
@@ -176,11 +196,14 @@ function report({ picture, milliseconds, maps, files }: Result): string {
     name,
     shape.join(' x '),
     stride,
-    mean.toFixed(4),
-    deviation.toFixed(4),
+    fixed(mean),
+    fixed(deviation),
   ]);
   const written = files.map((file) => `wrote ${file}\n`).join('');
-  return `${picture}: ${milliseconds.toFixed(0)} ms\n${table(['map', 'shape', 'stride', 'mean', 'deviation'], rows)}${written}`;
+  return `${picture}: ${milliseconds} ms\n${table(['map', 'shape', 'stride', 'mean', 'deviation'], rows)}${written}`;
 }
+
+/** Four decimals, without the sign of a -0.00001. */
+const fixed = (value: number): string => value.toFixed(4).replace(/^-(0\.0+)$/, '$1');
 
 export const features: Command = { summary: 'pictures to multi-scale feature maps', help: HELP, run };

@@ -1,6 +1,6 @@
 import { ConvNextV2Error, show } from '../errors.js';
 import { inspectModel, type ModelInspection } from '../tasks/inspect.js';
-import { type Command, readArgs, table } from './command.js';
+import { type Command, json, print, readArgs, table } from './command.js';
 
 const HELP = `Shows what a model is: stages, strides, channels, parameters, and the arithmetic at a given size.
 
@@ -32,7 +32,7 @@ async function run(args: readonly string[]): Promise<number> {
     });
   }
   const inspection = await inspectModel(positionals[0], readSize(values.size));
-  process.stdout.write(values.json ? `${JSON.stringify(inspection, null, 2)}\n` : report(inspection));
+  await print(values.json ? json(inspection) : report(inspection));
   return 0;
 }
 

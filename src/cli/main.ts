@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { packageFile } from '../config/package-files.js';
 import { ConvNextV2Error, didYouMean } from '../errors.js';
-import type { Command } from './command.js';
+import { type Command, oneLine, print, progress } from './command.js';
 import { features } from './features.js';
 import { inspect } from './inspect.js';
 import '../index.js';
@@ -23,12 +23,13 @@ convnextv2 COMMAND --help tells more; convnextv2 --version prints the version.
 
 /** Runs a command line, and gives the exit code: 0, 1 where the work failed, 2 where it was called wrongly. */
 async function run([name, ...args]: readonly string[]): Promise<number> {
+  if (name === 'help' && args.length > 0) return run([args[0], '--help']);
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    process.stdout.write(HELP);
+    await print(HELP);
     return name === undefined ? 2 : 0;
   }
   if (name === '--version') {
-    console.log(JSON.parse(readFileSync(packageFile('package.json'), 'utf8')).version);
+    await print(`${JSON.parse(readFileSync(packageFile('package.json'), 'utf8')).version}\n`);
     return 0;
   }
   if (!Object.hasOwn(COMMANDS, name)) {
@@ -42,7 +43,7 @@ async function run([name, ...args]: readonly string[]): Promise<number> {
   }
   const command = COMMANDS[name];
   if (args.includes('--help') || args.includes('-h')) {
-    process.stdout.write(command.help);
+    await print(command.help);
     return 0;
   }
   return command.run(args);
@@ -53,12 +54,22 @@ function exitCodeOf(error: unknown): number {
   return error instanceof ConvNextV2Error && error.code === 'E_USAGE' ? 2 : 1;
 }
 
+function report(error: unknown): void {
+  progress('');
+  // a reader that has seen enough, as `head`, is no news
+  if (error instanceof ConvNextV2Error && Object(error.cause).code === 'EPIPE') return;
+  console.error(oneLine(error instanceof ConvNextV2Error ? error.message : String(error)));
+}
+
+// `print` throws these errors; a stream with an error that nobody listens for would end the process with a stack
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 run(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;
   },
   (error) => {
-    console.error(String(error instanceof ConvNextV2Error ? error.message : error).replace(/\n\s*/g, '; '));
+    report(error);
     process.exitCode = exitCodeOf(error);
   },
 );

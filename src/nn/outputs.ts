@@ -13,7 +13,7 @@ export function modelOutput<Fields extends object>(fields: Fields): ModelOutput<
   // not enumerable: tf.tidy and Object.keys see tensors alone
   return Object.defineProperties({ ...fields } as ModelOutput<Fields>, {
     toTuple: { value: () => Object.values(fields).filter((field) => field !== undefined) },
-    dispose: { value: () => tf.dispose({ ...fields }) },
+    dispose: { value: () => tf.dispose(fields as unknown as tf.TensorContainer) },
   });
 }
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { packageFile, shippedConfigNames, shippedConfigPath } from '../config/package-files.js';
 import { readJsonFile } from '../config/read-json.js';
 import type { Checkpoint, ConfigOrigin } from '../contracts.js';
-import { ConvNextV2Error, didYouMean } from '../errors.js';
+import { ConvNextV2Error, didYouMean, show } from '../errors.js';
 import { openSafetensors, openShardedSafetensors } from './checkpoint.js';
 
 /** What a source name led to: a config, what goes with it, and a checkpoint where it has one. */
@@ -56,13 +56,16 @@ export async function openSource(source: string | URL): Promise<ModelSource> {
 }
 
 function toPath(source: string | URL): string {
-  if (source instanceof URL || (typeof source === 'string' && source.startsWith('file:'))) return fileURLToPath(source);
-  if (typeof source === 'string' && source !== '') return source;
-  throw new ConvNextV2Error('E_ARGUMENT', {
-    path: 'source',
-    wanted: 'a path, a URL or a name',
-    got: JSON.stringify(source) ?? 'nothing',
-  });
+  if (typeof source === 'string' && !source.startsWith('file:') && source !== '') return source;
+  try {
+    return fileURLToPath(source);
+  } catch {
+    throw new ConvNextV2Error('E_SOURCE', {
+      path: 'source',
+      wanted: 'a path, a file URL, or a name',
+      got: show(source),
+    });
+  }
 }
 
 async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
@@ -128,8 +131,9 @@ export async function openPreprocessor(
 ): Promise<{ readonly json: unknown; readonly file: string }> {
   const path = toPath(source);
   if ((await kindOf(path)) === 'folder') {
-    const file = join(path, PREPROCESSOR);
-    return { json: await readJsonFile(file), file };
+    const [file, config] = [join(path, PREPROCESSOR), join(path, CONFIG)];
+    if ((await kindOf(file)) || !(await kindOf(config))) return { json: await readJsonFile(file), file };
+    return openPreprocessor(config);
   }
   const { config, origin, preprocessor } = await openSource(source);
   if (preprocessor) return preprocessor;

@@ -10,7 +10,7 @@ import {
 } from '../../backbones/convnext/index.js';
 import { useBackend } from '../../src/backend/use-backend.js';
 import { gelu } from '../../src/ops/gelu.js';
-import { errorOf } from '../error-of.js';
+import { failure } from '../helpers.js';
 
 const SMALL = { depths: [1, 2, 1], hiddenSizes: [4, 6, 8], initializerRange: 0.3 };
 const pictures = (n = 1, height = 21, width = 34) =>
@@ -115,7 +115,7 @@ describe('ConvNextV2Model', () => {
   it('names both numbers of channels where they differ', async () => {
     const model = await ConvNextV2Model.fromConfig(new ConvNextV2Config(SMALL));
     const x = tf.zeros<tf.Rank.R4>([1, 32, 32, 1]);
-    const { code, message } = await errorOf(() => model.forward(x));
+    const { code, message } = await failure(() => model.forward(x));
     expect(code).to.equal('E_SHAPE');
     expect(message).to.contain('wanted 3 channels').and.to.contain('got 1 channels');
     x.dispose();
@@ -128,7 +128,7 @@ describe('ConvNextV2Model', () => {
       expect(model.forward(pictures(1, 16, 16)).lastHiddenState.shape).to.deep.equal([1, 1, 1, 8]);
     });
     const x = pictures(1, 16, 15);
-    const { code, wanted, got } = await errorOf(() => model.forward(x));
+    const { code, wanted, got } = await failure(() => model.forward(x));
     expect([code, wanted, got]).to.deep.equal(['E_SHAPE', 'at least 16 x 16 pixels', '16 x 15']);
     x.dispose();
     model.dispose();
@@ -169,8 +169,8 @@ describe('ConvNextV2Backbone', () => {
     ]);
     // floors: 801 / 4 = 200, 200 / 2 = 100; 1335 / 4 = 333, 333 / 2 = 166
     expect(backbone.outputShape(801, 1335)).to.deep.equal({ stem: [200, 333], stage2: [100, 166] });
-    expect((await errorOf(() => backbone.outputShape(7, 100))).code).to.equal('E_SHAPE');
-    expect((await errorOf(() => backbone.outputShape(32.5, 100))).code).to.equal('E_SHAPE');
+    expect((await failure(() => backbone.outputShape(7, 100))).code).to.equal('E_SHAPE');
+    expect((await failure(() => backbone.outputShape(32.5, 100))).code).to.equal('E_SHAPE');
     backbone.dispose();
   });
 
@@ -192,7 +192,7 @@ describe('ConvNextV2Backbone', () => {
     const pruned = await ConvNextV2Backbone.fromConfig(config, { seed: 1 });
     const whole = await ConvNextV2Backbone.fromConfig(config.with({ outputHiddenStates: true }), { seed: 1 });
     const x = pictures();
-    const { code, message } = await errorOf(() => pruned.forwardWithHiddenStates(x));
+    const { code, message } = await failure(() => pruned.forwardWithHiddenStates(x));
     expect(code).to.equal('E_ARGUMENT');
     expect(message).to.contain('outputHiddenStates: true');
     tf.tidy(() => {
@@ -264,7 +264,7 @@ describe('ConvNextV2ForImageClassification', () => {
       [0, 1],
       [1, 1],
     ]);
-    const { code, message } = await errorOf(() => model.forward(x, { labels }));
+    const { code, message } = await failure(() => model.forward(x, { labels }));
     expect(code).to.equal('E_SHAPE');
     expect(message).to.contain('single_label_classification');
     tf.dispose([x, labels]);
@@ -285,7 +285,7 @@ describe('ConvNextV2ForImageClassification', () => {
     const model = await ConvNextV2ForImageClassification.fromConfig(new ConvNextV2Config(SMALL));
     const [x, labels] = [pictures(2), tf.tensor1d([0, 7], 'int32')];
     const before = tf.memory().numTensors;
-    expect((await errorOf(() => model.forward(x, { labels }))).code).to.equal('E_ARGUMENT');
+    expect((await failure(() => model.forward(x, { labels }))).code).to.equal('E_ARGUMENT');
     expect(tf.memory().numTensors).to.equal(before);
     const output = model.forward(x);
     expect(tf.memory().numTensors).to.equal(before + 1);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { AutoImageProcessor } from '../../src/image/auto.js';
 import { ConvNextImageProcessor } from '../../src/image/processor.js';
-import { failure, inFolder } from '../weights/helpers.js';
+import { failure, inFolder } from '../helpers.js';
 
 describe('AutoImageProcessor', () => {
   it('knows the names that the reference has had, under both keys, and takes none as ours', () => {

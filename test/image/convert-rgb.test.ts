@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { convertRgb } from '../../src/image/convert-rgb.js';
-import { failure } from '../weights/helpers.js';
+import { failure } from '../helpers.js';
 import { gradient, picture, rows } from './helpers.js';
 
 describe('convertRgb', () => {

@@ -8,7 +8,7 @@ import { expect } from 'chai';
 import sharp from 'sharp';
 import { decodeImage } from '../../src/image/decode.js';
 import type { RawImage } from '../../src/image/raw-image.js';
-import { failure, inFolder } from '../weights/helpers.js';
+import { failure, inFolder } from '../helpers.js';
 import { gradient, picture, rows } from './helpers.js';
 
 /** The picture for sharp to encode; 16 bits a value where asked. */

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { decodeImage } from '../../src/image/decode.js';
 import { encodePng, featurePicture } from '../../src/image/draw.js';
-import { failure } from '../weights/helpers.js';
+import { failure } from '../helpers.js';
 import { gradient } from './helpers.js';
 
 const map = (name: string, height: number, width: number, channels: number) => ({

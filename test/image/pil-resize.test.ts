@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { PIL_FILTERS, readPilFilter, resizePil } from '../../src/image/pil-resize.js';
 import type { RawImage } from '../../src/image/raw-image.js';
 import { pilResize } from '../golden-runner/families/image.js';
-import { failure } from '../weights/helpers.js';
+import { failure } from '../helpers.js';
 import { gradient, picture, rows } from './helpers.js';
 
 describe('resizePil', () => {

@@ -10,7 +10,7 @@ import { encodePng } from '../../src/image/draw.js';
 import { ConvNextImageProcessor, type PreprocessOptions } from '../../src/image/processor.js';
 import type { RawImage } from '../../src/image/raw-image.js';
 import { imageProcessor } from '../golden-runner/families/image.js';
-import { failure, inFolder } from '../weights/helpers.js';
+import { failure, inFolder } from '../helpers.js';
 import { gradient, picture } from './helpers.js';
 
 const BARE = { doResize: false, doRescale: false, doNormalize: false };

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { checkRawImage } from '../../src/image/raw-image.js';
-import { failure } from '../weights/helpers.js';
+import { failure } from '../helpers.js';
 
 describe('checkRawImage', () => {
   const image = { data: new Uint8Array(24), height: 4, width: 2, channels: 3 };

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { otherKeys, readSettings, toFile } from '../../src/image/settings.js';
-import { failure } from '../weights/helpers.js';
+import { failure } from '../helpers.js';
 
 const DEFAULTS = {
   doConvertRgb: false,

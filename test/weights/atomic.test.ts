@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { ConvNextV2Error } from '../../src/errors.js';
 import { writeFileAtomically } from '../../src/weights/atomic.js';
-import { failure, inFolder, openFiles } from './helpers.js';
+import { failure, inFolder, openFiles } from '../helpers.js';
 
 /** A folder with a file `x` that holds "old". */
 function inFolderWithFile(work: (path: string, folder: string) => Promise<void>): Promise<void> {

@@ -2,7 +2,7 @@ import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { openSafetensors, openShardedSafetensors, readSafetensors } from '../../src/weights/checkpoint.js';
-import { failure, golden, inFolder, openFiles, readBytes, safetensorsFile } from './helpers.js';
+import { failure, golden, inFolder, openFiles, readBytes, safetensorsFile } from '../helpers.js';
 
 const X = { dtype: 'F32', shape: [2], data_offsets: [0, 8] };
 

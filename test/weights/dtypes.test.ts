@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { StoredDtype } from '../../src/contracts.js';
 import { byteLength, STORED_DTYPES, toBytes, toFloat32, toNumbers } from '../../src/weights/dtypes.js';
-import { failure } from './helpers.js';
+import { failure } from '../helpers.js';
 
 function bytesOf(values: ArrayBufferView): Uint8Array {
   return new Uint8Array(values.buffer);

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { ConvNextV2Error } from '../../src/errors.js';
 import { parseHeader } from '../../src/weights/safetensors.js';
-import { failure, golden, readBytes, safetensorsFile } from './helpers.js';
+import { failure, golden, readBytes, safetensorsFile } from '../helpers.js';
 
 const X = { dtype: 'F32', shape: [2], data_offsets: [0, 8] };
 const X_TEXT = JSON.stringify(X);

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { byteLength, STORED_DTYPES } from '../../src/weights/dtypes.js';
 import { parseHeader } from '../../src/weights/safetensors.js';
 import { type TensorToWrite, writeSafetensors } from '../../src/weights/write-safetensors.js';
-import { failure, golden, inFolder, readBytes } from './helpers.js';
+import { failure, golden, inFolder, readBytes } from '../helpers.js';
 
 /** The tensors of a file, as `writeSafetensors` takes them. */
 function tensorsOf(file: Uint8Array, header = parseHeader(file, file.length, 'file')): readonly TensorToWrite[] {

@@ -2,11 +2,11 @@ import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ConvNextV2Error } from '../../src/errors.js';
+import { ConvNextV2Error } from '../src/errors.js';
 
 /** A file of the goldens. */
 export function golden(...names: readonly string[]): string {
-  return join(fileURLToPath(new URL('../golden', import.meta.url)), ...names);
+  return join(fileURLToPath(new URL('./golden', import.meta.url)), ...names);
 }
 
 /** The bytes of a safetensors file: a header (an object, or its text) after its length, then the data. */

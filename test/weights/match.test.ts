@@ -1,0 +1,213 @@
+import { readFileSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { ConvNextV2Config, ConvNextV2ForImageClassification } from '../../backbones/convnext/index.js';
+import { useBackend } from '../../src/backend/use-backend.js';
+import type { Checkpoint, StoredDtype } from '../../src/contracts.js';
+import { createScope } from '../../src/nn/scope.js';
+import { openSafetensors } from '../../src/weights/checkpoint.js';
+import { fillParameters } from '../../src/weights/match.js';
+import { failure, golden } from '../helpers.js';
+
+type Tensors = Readonly<
+  Record<
+    string,
+    { readonly dtype?: StoredDtype; readonly shape: readonly number[]; readonly values?: readonly number[] }
+  >
+>;
+
+/** A checkpoint in memory that remembers what was read of it. */
+function checkpointOf(tensors: Tensors): Checkpoint & { readonly read: string[] } {
+  const read: string[] = [];
+  return {
+    path: 'a.safetensors',
+    tensors: new Map(Object.entries(tensors).map(([name, { dtype = 'F32', shape }]) => [name, { dtype, shape }])),
+    async readFloat32(name) {
+      read.push(name);
+      const { shape, values } = tensors[name];
+      return Float32Array.from(values ?? new Array(shape.reduce((product, length) => product * length, 1)).fill(1));
+    },
+    close: async () => {},
+    read,
+  };
+}
+
+/** A body of one linear map and one norm of any shape, and a head. */
+function declare() {
+  const scope = createScope();
+  scope.parameter('body.weight', [2, 3], { layout: 'linear', init: { truncatedNormal: 0.1 } });
+  scope.parameter('body.grn', [1, 1, 1, 4], { init: { constant: 0 }, match: 'same-size' });
+  scope.parameter('head.bias', [2], { init: { constant: 5 }, part: 'head' });
+  return scope.parameters;
+}
+
+const WEIGHT = { shape: [2, 3], values: [1, 2, 3, 4, 5, 6] };
+const GRN = { shape: [4] };
+const BIAS = { shape: [2] };
+
+describe('fillParameters', () => {
+  before(() => useBackend('cpu'));
+
+  it('loads by name, turns layouts, and reports', async () => {
+    const parameters = declare();
+    const report = await fillParameters(
+      parameters,
+      checkpointOf({ 'body.weight': WEIGHT, 'body.grn': GRN, other: BIAS }),
+    );
+    expect(report).to.deep.equal({
+      loaded: ['body.weight', 'body.grn'],
+      initialized: ['head.bias'],
+      unused: ['other'],
+      misshaped: [],
+      nonFinite: [],
+    });
+    // [[1, 2, 3], [4, 5, 6]] turned
+    expect(parameters.get('body.weight')!.variable.arraySync()).to.deep.equal([
+      [1, 4],
+      [2, 5],
+      [3, 6],
+    ]);
+    expect(parameters.get('body.grn')!.variable.shape).to.deep.equal([1, 1, 1, 4]);
+    expect([...parameters.get('head.bias')!.variable.dataSync()]).to.deep.equal([5, 5]);
+    for (const parameter of parameters.values()) parameter.dispose();
+  });
+
+  it('finds names with the prefix and without it', async () => {
+    const load = async (prefix: string, tensors: Tensors) => {
+      const parameters = declare();
+      const { loaded, unused } = await fillParameters(parameters, checkpointOf(tensors), { prefix });
+      for (const parameter of parameters.values()) parameter.dispose();
+      return [loaded, unused];
+    };
+    expect(await load('convnextv2', { 'convnextv2.body.weight': WEIGHT, 'convnextv2.body.grn': GRN })).to.deep.equal([
+      ['body.weight', 'body.grn'],
+      [],
+    ]);
+    expect(await load('body', { weight: WEIGHT, grn: GRN, 'head.bias': BIAS })).to.deep.equal([
+      ['body.weight', 'body.grn', 'head.bias'],
+      [],
+    ]);
+    // the exact name comes first
+    const both = { 'body.weight': WEIGHT, 'x.body.weight': { shape: [9] }, 'body.grn': GRN };
+    expect(await load('x', both)).to.deep.equal([['body.weight', 'body.grn'], ['x.body.weight']]);
+  });
+
+  it('names everything that does not fit, before it reads anything', async () => {
+    const checkpoint = checkpointOf({
+      'body.weight': { shape: [3, 2] },
+      'body.gnr': GRN,
+      'head.bias': { dtype: 'I64', shape: [2] },
+    });
+    const before = tf.memory().numTensors;
+    const { code, problems } = await failure(() => fillParameters(declare(), checkpoint));
+    expect(code).to.equal('E_WEIGHTS');
+    expect(problems.map(({ path, wanted, got, suggestion }) => [path, wanted, got, suggestion])).to.deep.equal([
+      ['a.safetensors: "body.weight"', 'F32 [2, 3]', 'F32 [3, 2]', undefined],
+      ['a.safetensors: "head.bias"', 'F32 [2]', 'I64 [2]', undefined],
+      ['a.safetensors: "body.grn"', 'a tensor [1, 1, 1, 4]', 'no tensor of this name', 'did you mean "body.gnr"?'],
+    ]);
+    expect(checkpoint.read).to.deep.equal([]);
+    expect(tf.memory().numTensors).to.equal(before);
+  });
+
+  it('is as strict as it is told', async () => {
+    const load = async (strict: 'body' | 'all' | 'none', tensors: Tensors) => {
+      const parameters = declare();
+      const report = await fillParameters(parameters, checkpointOf(tensors), { strict, seed: 1 });
+      for (const parameter of parameters.values()) parameter.dispose();
+      return report;
+    };
+    const whole = { 'body.weight': WEIGHT, 'body.grn': GRN, 'head.bias': BIAS };
+    expect((await load('all', whole)).loaded).to.have.length(3);
+    const { 'head.bias': _, ...headless } = whole;
+    expect((await load('body', headless)).initialized).to.deep.equal(['head.bias']);
+    expect((await failure(() => load('all', headless))).message).to.contain('head.bias');
+    expect((await failure(() => load('all', { ...whole, stranger: BIAS }))).message).to.contain('stranger');
+    expect((await failure(() => load('body', { 'body.weight': WEIGHT }))).message).to.contain('body.grn');
+    const { misshaped, loaded, initialized } = await load('none', { 'body.weight': { shape: [7] }, 'body.grn': GRN });
+    expect(misshaped).to.deep.equal([{ name: 'body.weight', wanted: 'F32 [2, 3]', got: 'F32 [7]' }]);
+    expect([loaded, initialized]).to.deep.equal([['body.grn'], ['head.bias']]);
+    expect((await load('none', { stranger: BIAS })).loaded).to.deep.equal([]);
+  });
+
+  it('says so where nothing matches at all', async () => {
+    for (const tensors of [{ 'layer.weight': WEIGHT }, {}] as Tensors[]) {
+      const { code, wanted } = await failure(() => fillParameters(declare(), checkpointOf(tensors)));
+      expect([code, wanted]).to.deep.equal(['E_WEIGHTS', 'tensors of this model, such as body.weight']);
+    }
+  });
+
+  it('reports what is not finite', async () => {
+    for (const odd of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      const parameters = declare();
+      const values = [1, 2, 3, 4, odd, 6];
+      const { nonFinite } = await fillParameters(
+        parameters,
+        checkpointOf({ 'body.weight': { ...WEIGHT, values }, 'body.grn': GRN }),
+      );
+      expect(nonFinite).to.deep.equal(['body.weight']);
+      for (const parameter of parameters.values()) parameter.dispose();
+    }
+  });
+
+  it('tells how far it is', async () => {
+    const parameters = declare();
+    const seen: [number, number][] = [];
+    await fillParameters(parameters, undefined, { onProgress: ({ done, total }) => seen.push([done, total]) });
+    // 6, 4 and 2 values of 4 bytes
+    expect(seen).to.deep.equal([
+      [24, 48],
+      [40, 48],
+      [48, 48],
+    ]);
+    for (const parameter of parameters.values()) parameter.dispose();
+  });
+
+  it('holds nothing after reading failed half-way', async () => {
+    const before = tf.memory().numTensors;
+    const checkpoint: Checkpoint = {
+      ...checkpointOf({ 'body.weight': WEIGHT, 'body.grn': GRN }),
+      readFloat32: async (name) => {
+        if (name === 'body.weight') return new Float32Array(6);
+        throw new Error('the disk is gone');
+      },
+    };
+    const failed = await fillParameters(declare(), checkpoint).catch((error) => error.message);
+    expect(failed).to.equal('the disk is gone');
+    expect(tf.memory().numTensors).to.equal(before);
+  });
+});
+
+describe('checkpoints that do not fit their model', () => {
+  const { bad, args } = JSON.parse(readFileSync(golden('checkpoints-bad', 'case.json'), 'utf8'));
+  const config = ConvNextV2Config.fromJSON({ ...args });
+
+  before(() => useBackend('cpu'));
+
+  for (const {
+    file,
+    must_throw,
+    missing = [],
+    unexpected = [],
+    wrong_shape = [],
+    wrong_dtype = [],
+    not_finite = [],
+  } of bad.filter(({ file, model }: { file: string; model?: boolean }) => model && file.endsWith('.safetensors'))) {
+    it(file, async () => {
+      const scope = createScope();
+      new ConvNextV2ForImageClassification(scope, config);
+      const checkpoint = await openSafetensors(golden('checkpoints-bad', file));
+      const load = () => fillParameters(scope.parameters, checkpoint, { strict: 'all', prefix: 'convnextv2' });
+      if (must_throw) {
+        const { code, problems } = await failure(load);
+        expect(code).to.equal('E_WEIGHTS');
+        const text = problems.map(({ path, got }) => `${path} ${got}`).join('\n');
+        for (const name of [...missing, ...unexpected, ...wrong_shape, ...wrong_dtype]) expect(text).to.contain(name);
+      } else {
+        expect((await load()).nonFinite).to.deep.equal(not_finite);
+      }
+      await checkpoint.close();
+      for (const parameter of scope.parameters.values()) parameter.dispose();
+    });
+  }
+});
