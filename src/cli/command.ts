@@ -97,5 +97,5 @@ export function outputError(path: string, wanted: string, cause: NodeJS.ErrnoExc
 /** Says how far the work is, on a terminal only and in one line; an empty text wipes it. */
 export function progress(text: string): void {
   const { stderr } = process;
-  if (stderr.isTTY) stderr.write(`\r\x1b[K${text.slice(0, stderr.columns - 1)}`);
+  if (stderr.isTTY) stderr.write(`\r\x1b[K${text.slice(0, (stderr.columns || 80) - 1)}`);
 }

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Mode, Parameter, Scope } from '../contracts.js';
 import { globalResponseNorm as globalResponseNormOp } from '../ops/global-response-norm.js';
 import { layerNorm as layerNormOp } from '../ops/layer-norm.js';
-import { runOp } from '../ops/op.js';
+import { gradientAsked, runOp } from '../ops/op.js';
 import { createRandom } from './random.js';
 
 /** Part of a network: a function of maps [n, h, w, c]. */
@@ -53,11 +53,13 @@ export function conv2d(
   });
   const bias = scope.parameter('bias', [to], { init: ZEROS });
   return layer(
-    (x: tf.Tensor4D) =>
-      tf.add<tf.Tensor4D>(
-        tf.conv2d(x, weight.variable as tf.Variable<tf.Rank.R4>, stride, pad(padding)),
+    (x: tf.Tensor4D) => {
+      const filter = weight.variable as tf.Variable<tf.Rank.R4>;
+      return tf.add<tf.Tensor4D>(
+        padded(x, padding, (y, pads) => tf.conv2d(y, filter, stride, pads)),
         bias.variable,
-      ),
+      );
+    },
     { weight, bias },
   );
 }
@@ -80,23 +82,36 @@ export function depthwiseConv(
   });
   const bias = scope.parameter('bias', [channels], { init: ZEROS });
   return layer(
-    (x: tf.Tensor4D) =>
-      tf.add<tf.Tensor4D>(
-        tf.depthwiseConv2d(x, weight.variable as tf.Variable<tf.Rank.R4>, 1, pad(padding)),
+    (x: tf.Tensor4D) => {
+      const filter = weight.variable as tf.Variable<tf.Rank.R4>;
+      return tf.add<tf.Tensor4D>(
+        padded(x, padding, (y, pads) => tf.depthwiseConv2d(y, filter, 1, pads)),
         bias.variable,
-      ),
+      );
+    },
     { weight, bias },
   );
 }
 
-/** Explicit pairs: the one form of padding that works on every backend. */
-function pad(by: number): [[number, number], [number, number], [number, number], [number, number]] {
-  return [
+type Pads = [[number, number], [number, number], [number, number], [number, number]];
+
+/**
+ * Runs a convolution with rows and columns of zeros around x. Explicit pairs are the one form of padding that runs on every
+ * backend; but TensorFlow's gradients take none, so with a gradient asked for, the zeros are put there first.
+ */
+function padded(
+  x: tf.Tensor4D,
+  by: number,
+  convolve: (x: tf.Tensor4D, pads: Pads | 'valid') => tf.Tensor4D,
+): tf.Tensor4D {
+  if (by === 0) return convolve(x, 'valid');
+  const pads: Pads = [
     [0, 0],
     [by, by],
     [by, by],
     [0, 0],
   ];
+  return gradientAsked() ? convolve(tf.pad(x, pads), 'valid') : convolve(x, pads);
 }
 
 export interface LinearOptions {
