@@ -16,6 +16,7 @@ import {
   decodeImage,
   defaultRegistry,
   definePlugin,
+  freezeStages,
   layers,
   type Scope,
   type Selection,
@@ -61,15 +62,8 @@ function createPlainNet(scope: Scope, { widths, outFeatures }: PlainNetConfig): 
       });
     },
     stageOf,
-    freeze(frozen) {
-      if (!(Number.isInteger(frozen) && frozen >= 0 && frozen <= stageNames.length)) {
-        throw new ConvNextV2Error('E_ARGUMENT', {
-          path: 'freeze',
-          wanted: `0 to ${stageNames.length}`,
-          got: `${frozen}`,
-        });
-      }
-      for (const [name, parameter] of scope.parameters) parameter.trainable = stageOf(name) >= frozen;
+    freeze(stages) {
+      freezeStages({ stageNames, stageOf, parameters: scope.parameters }, stages);
     },
     dispose() {
       for (const parameter of scope.parameters.values()) parameter.dispose();

@@ -16,6 +16,7 @@ export { ConvNextImageProcessor } from './image/processor.js';
 export type { RawImage } from './image/raw-image.js';
 export * as layers from './nn/layers.js';
 export { countParameters, createScope, initializeParameters } from './nn/scope.js';
+export { freezeStages } from './nn/stages.js';
 export * as ops from './ops/index.js';
 export { createRegistry, defaultRegistry, definePlugin, type Registry, setDefaultRegistry } from './registry.js';
 export { extractFeatureMaps, type FeatureMapData } from './tasks/features.js';

@@ -1,7 +1,8 @@
 import type { BackbonePlugin } from '../../src/contracts.js';
+import { ConvNextBackbone, ConvNextV2Backbone } from './backbone.js';
 import { ConvNextConfig, ConvNextV2Config } from './config.js';
-import { ConvNextBackbone, ConvNextV2Backbone } from './models.js';
 
+export * from './backbone.js';
 export { ConvNextConfig, type ConvNextConfigInit, ConvNextV2Config, type ConvNextV2ConfigInit } from './config.js';
 export * from './models.js';
 

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Mode, Scope } from '../../src/contracts.js';
+import type { Layout, Mode, Scope } from '../../src/contracts.js';
 import {
   conv2d,
   depthwiseConv,
@@ -11,7 +11,9 @@ import {
   layerNorm,
   layerScale,
   linear,
+  sequence,
 } from '../../src/nn/layers.js';
+import { checkPixels } from '../../src/nn/layout.js';
 import { ACTIVATIONS } from '../../src/ops/activation.js';
 import type { ConvNextConfigBase } from './config.js';
 
@@ -79,7 +81,7 @@ function stage(scope: Scope, config: ConvNextConfigBase, i: number): Layer {
     const dropRate = (dropPathRate * index) / Math.max(1, all - 1); // linspace(0, dropPathRate, all)
     return convNextBlock(scope.within('layers').within(j), config, { channels, dropRate, index });
   });
-  return (x, mode) => blocks.reduce((y, block) => block(y, mode), down(x));
+  return sequence([down, ...blocks]);
 }
 
 /** A ConvNeXt without its head: the stem and the stages, each a layer, shallow to deep. */
@@ -94,12 +96,29 @@ export function convNextBody(scope: Scope, config: ConvNextConfigBase, stages = 
   ];
 }
 
-/** The maps after the stem and after each stage, raw: the reference's hidden states. `frozen` of them draw nothing at random. */
-export function runBody(body: Body, pixels: tf.Tensor4D, mode: Mode | undefined, frozen = 0): tf.Tensor4D[] {
-  const maps: tf.Tensor4D[] = [];
-  for (const layer of body)
-    maps.push(tf.tidy(() => layer(maps.at(-1) ?? pixels, maps.length < frozen ? undefined : mode)));
-  return maps;
+/** What a run needs to know of its model. */
+interface Runs {
+  readonly config: ConvNextConfigBase;
+  readonly layout: Layout;
+}
+
+/**
+ * The maps [n, h, w, c] after the stem and after each stage, raw: the reference's hidden states. The first `frozen` of them
+ * draw nothing at random. Throws E_SHAPE, E_ARGUMENT.
+ */
+export function runBody(
+  body: Body,
+  pixels: tf.Tensor4D,
+  { config, layout }: Runs,
+  { training = false, seed }: Partial<Mode> = {},
+  frozen = 0,
+): tf.Tensor4D[] {
+  const smallest = strideAt(body.length - 1, config);
+  const maps = [checkPixels(pixels, { layout, channels: config.numChannels, smallest })];
+  for (const [level, layer] of body.entries()) {
+    maps.push(tf.tidy(() => layer(maps[level], { training: training && level >= frozen, seed })));
+  }
+  return maps.slice(1);
 }
 
 /** The side of the map after the stem (`level` 0) or a stage, for a picture of this side: every convolution floors. */

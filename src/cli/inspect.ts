@@ -36,7 +36,8 @@ async function run(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-function readSize(text: string): { readonly height: number; readonly width: number } {
+/** `224`, or `480x640`: the height first. Throws E_USAGE. */
+export function readSize(text: string): { readonly height: number; readonly width: number } {
   const [, height, width = height] = /^(\d{1,6})(?:x(\d{1,6}))?$/.exec(text) ?? [];
   if (height !== undefined) return { height: Number(height), width: Number(width) };
   throw new ConvNextV2Error('E_USAGE', { path: '--size', wanted: 'a size such as 224 or 480x640', got: show(text) });

@@ -166,6 +166,19 @@ export function layerScale(scope: Scope, name: string, channels: number, initial
   return layer((x: tf.Tensor4D) => tf.mul<tf.Tensor4D>(x, scale.variable), { scale });
 }
 
+/** Layers one after the other; what lies between two is freed as soon as it has been used. */
+export function sequence(layers: readonly Layer[]): Layer {
+  return (x, mode) => {
+    let y = x;
+    for (const next of layers) {
+      const z = tf.tidy(() => next(y, mode));
+      if (y !== x && y !== z) y.dispose();
+      y = z;
+    }
+    return y;
+  };
+}
+
 /** The layer that does nothing. */
 export const identity: ParametricLayer = layer((x: tf.Tensor4D) => x, {});
 
