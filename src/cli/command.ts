@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import { ConvNextV2Error, didYouMean, type Problem, show } from '../errors.js';
 
 /** A command of the command line. */
 export interface Command {
@@ -26,17 +26,17 @@ function parse<O extends Options>(args: readonly string[], options: O): Parsed<O
     return parseArgs({ args: [...args], options, allowPositionals: true });
   } catch (error) {
     const option = /'(--?[^ '=]+)/.exec((error as Error).message)?.[1] ?? 'arguments';
-    const names = Object.keys(options).map((name) => `--${name}`);
-    const isText = options[option.slice(2)]?.type === 'string';
-    throw new ConvNextV2Error(
-      'E_USAGE',
-      !names.includes(option)
-        ? { path: option, wanted: `one of ${names.join(', ')}`, got: option, suggestion: didYouMean(option, names) }
-        : isText
-          ? { path: option, wanted: 'a value', got: 'none', suggestion: `one that begins with - as ${option}=VALUE` }
-          : { path: option, wanted: 'no value', got: 'one' },
-    );
+    throw new ConvNextV2Error('E_USAGE', { path: option, ...wrongOption(option, options) });
   }
+}
+
+function wrongOption(option: string, options: Options): Omit<Problem, 'path'> {
+  const names = Object.keys(options).map((name) => `--${name}`);
+  if (!names.includes(option)) {
+    return { wanted: `one of ${names.join(', ')}`, got: option, suggestion: didYouMean(option, names) };
+  }
+  if (options[option.slice(2)].type === 'boolean') return { wanted: 'no value', got: 'one' };
+  return { wanted: 'a value', got: 'none', suggestion: `one that begins with - as ${option}=VALUE` };
 }
 
 function refuseEmpty(path: string): never {

@@ -33,9 +33,8 @@ function sources(from: number, to: number): tf.Tensor1D {
 /** Weights [out, in] times each picture of x: [n, in, w, c] -> [n, out, w, c]. */
 function alongHeight(weights: tf.Tensor2D, x: tf.Tensor4D): tf.Tensor4D {
   const [n, h, w, c] = x.shape;
-  // tiled, since not every backend multiplies one matrix by many
-  const perPicture = tf.tile(tf.expandDims<tf.Tensor3D>(weights, 0), [n, 1, 1]);
-  return tf.reshape(tf.matMul(perPicture, tf.reshape(x, [n, h, w * c])), [n, weights.shape[0], w, c]);
+  const product = tf.matMul(tf.expandDims(weights, 0), tf.reshape(x, [n, h, w * c])); // [n, out, w * c]
+  return tf.reshape(product, [n, weights.shape[0], w, c]);
 }
 
 /** The weights [out, in] with which one axis is resampled. */

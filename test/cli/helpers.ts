@@ -25,8 +25,8 @@ export const words = (args: readonly string[]): readonly string[] => [process.ex
 export function convnextv2(args: readonly string[], cwd: string): Promise<Finished> {
   const [command, ...rest] = words(args);
   return new Promise((resolve) => {
-    execFile(command, rest, { cwd }, (error, stdout, stderr) => {
-      const code = error ? Number(error.code) : 0;
+    execFile(command, rest, { cwd, timeout: 15_000 }, (error, stdout, stderr) => {
+      const code = error ? Number(error.code ?? -1) : 0;
       resolve({ code, stdout, stderr: stderr.split('\n').filter((line) => line !== '') });
     });
   });

@@ -39,9 +39,10 @@ describe('cli: inspect', () => {
   });
 
   it('refuses other than one model, and a size that is none', async () => {
-    expectFailure(await convnextv2(['inspect'], path), 2, 'E_USAGE: SOURCE: wanted one model, got 0');
-    expectFailure(await convnextv2(['inspect', 'tiny', 'tiny'], path), 2, 'E_USAGE: SOURCE: wanted one model, got 2');
-    expectFailure(await convnextv2(['inspect', 'tiny', '--size', '48x'], path), 2, 'E_USAGE: --size: wanted a size');
-    expectFailure(await convnextv2(['inspect', 'tiny', '--size', '31'], path), 1, 'E_SHAPE: ');
+    const wrong = [['inspect'], ['inspect', 'tiny', 'tiny'], ['inspect', 'tiny', '--size', '31']];
+    const [none, two, small] = await Promise.all(wrong.map((args) => convnextv2(args, path)));
+    expectFailure(none, 2, 'E_USAGE: SOURCE: wanted one model, got 0');
+    expectFailure(two, 2, 'E_USAGE: SOURCE: wanted one model, got 2');
+    expectFailure(small, 1, 'E_SHAPE: ');
   });
 });

@@ -39,5 +39,6 @@ export const proseOf = (markdown: string): string => markdown.replace(FENCED, ''
 
 /** The cells of each row of a page's tables, headings and rules among them. */
 export function rowsOf(markdown: string): readonly (readonly string[])[] {
-  return Array.from(proseOf(markdown).matchAll(/^\| (.*) \|$/gm), ([, row]) => row.split(/ (?<!\\)\| /));
+  const rows = Array.from(proseOf(markdown).matchAll(/^\|(.*)\|$/gm), ([, row]) => row);
+  return rows.map((row) => row.split('|').map((cell) => cell.trim()));
 }

@@ -18,7 +18,7 @@ import {
 import { createScope, type DeclaredParameter } from '../../src/nn/scope.js';
 import { globalResponseNorm as globalResponseNormOp } from '../../src/ops/global-response-norm.js';
 import { layerNorm as layerNormOp } from '../../src/ops/layer-norm.js';
-import { expectClose, maps, numbers, slopes, tensorsLeft, withKernel } from '../ops/helpers.js';
+import { expectClose, fakeKernel, maps, numbers, slopes, tensorsLeft, withKernel } from '../ops/helpers.js';
 
 const filled: DeclaredParameter[] = [];
 
@@ -185,6 +185,9 @@ describe('layers', () => {
     const [weight, bias, x] = [numbers(5, 1), numbers(5, 2), maps(numbers(60), [2, 3, 2, 5])];
     const layer = build((scope) => globalResponseNorm(scope, { channels: 5 }), { weight, bias });
     expectClose(layer(x), [...globalResponseNormOp(x, tf.tensor1d(weight), tf.tensor1d(bias)).dataSync()], 1e-7);
+    const { calls, kernelFunc } = fakeKernel(9);
+    withKernel('ConvNextV2GlobalResponseNorm', kernelFunc, () => layer(x));
+    expect([calls[0].inputs.gamma!.shape, calls[0].inputs.beta!.shape]).to.deep.equal([[5], [5]]);
     const { grads } = tf.variableGrads(() => tf.sum(layer(x)));
     expect(Object.values(grads).map(({ shape }) => shape)).to.deep.equal([
       [1, 1, 1, 5],
