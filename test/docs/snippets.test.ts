@@ -85,7 +85,8 @@ async function runCommands(cwd: string, text: string): Promise<string> {
 
 const folderOf = (page: string): string => join(FOLDER, page.replaceAll('/', '-').replace('.md', ''));
 
-describe('the code of the pages', () => {
+describe('the code of the pages', function () {
+  this.timeout(60_000);
   const pages = PAGES.map((page) => ({ page, blocks: blocksOf(readPage(page)) })).filter(({ blocks }) => blocks.length);
 
   let complaints: string;
@@ -133,7 +134,7 @@ describe('the code of the pages', () => {
         const folder = folderOf(page);
         const printed = language === 'ts' ? await node(folder, `line-${line}.js`) : await runCommands(folder, text);
         if (language === 'ts' || prints !== '') expect(printed).to.match(pattern(prints));
-      }).timeout(60_000);
+      });
     }
   }
 });
