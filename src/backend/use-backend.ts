@@ -71,13 +71,21 @@ async function useNamed(wish: string, load: Load): Promise<BackendReport> {
 
 /**
  * Before a model is made: takes the fastest backend where the program has not chosen one, and makes gradients work.
- * Throws E_BACKEND.
+ * Throws E_BACKEND, and E_PEER where tfjs-layers is not installed.
  */
 export async function ensureBackend(): Promise<void> {
   refuseOldEngine();
   if (tf.getBackend()) registerCpuKernels();
   else await useBackend();
-  await import('./gradients.js');
+  await import('./gradients.js').catch((cause) => {
+    const wanted = '@tensorflow/tfjs-layers, which brings the gradients';
+    const got = `none that loads (${cause.code ?? cause})`;
+    throw new ConvNextV2Error(
+      'E_PEER',
+      { path: 'gradients', wanted, got, suggestion: `npm install @tensorflow/tfjs-layers@${tf.version_core}` },
+      { cause },
+    );
+  });
 }
 
 async function useFastest(load: Load): Promise<BackendReport> {

@@ -80,18 +80,11 @@ export const oneLine = (message: string): string => message.replace(/\n\s*/g, ';
 export function print(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     process.stdout.write(text, (cause) => {
-      if (cause) reject(outputError('stdout', 'a place to print to', cause));
-      else resolve();
+      if (!cause) return resolve();
+      const got = (cause as NodeJS.ErrnoException).code ?? cause.message;
+      reject(new ConvNextV2Error('E_OUTPUT', { path: 'stdout', wanted: 'a place to print to', got }, { cause }));
     });
   });
-}
-
-export function outputError(path: string, wanted: string, cause: NodeJS.ErrnoException): ConvNextV2Error {
-  return new ConvNextV2Error(
-    'E_OUTPUT',
-    { path, wanted, got: cause.code === 'EEXIST' ? 'a file' : (cause.code ?? cause.message) },
-    { cause },
-  );
 }
 
 /** Says how far the work is, on a terminal only and in one line; an empty text wipes it. */

@@ -1,4 +1,3 @@
-import { mkdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { useBackend } from '../backend/use-backend.js';
 import type { Backbone } from '../contracts.js';
@@ -9,23 +8,12 @@ import { encodePng, featurePicture } from '../image/draw.js';
 import type { ConvNextImageProcessor } from '../image/processor.js';
 import type { RawImage } from '../image/raw-image.js';
 import { extractFeatureMaps, type FeatureMapData } from '../tasks/features.js';
-import { writeFileAtomically } from '../weights/atomic.js';
+import { makeFolder, writeFileAtomically } from '../weights/atomic.js';
 import { AutoBackbone } from '../weights/auto.js';
 import { toBytes } from '../weights/dtypes.js';
 import { openSource } from '../weights/source.js';
 import { writeSafetensors } from '../weights/write-safetensors.js';
-import {
-  type Command,
-  json,
-  oneLine,
-  outputError,
-  print,
-  progress,
-  readArgs,
-  readNames,
-  readWhole,
-  table,
-} from './command.js';
+import { type Command, json, oneLine, print, progress, readArgs, readNames, readWhole, table } from './command.js';
 
 const HELP = `Turns pictures into multi-scale feature maps.
 
@@ -173,16 +161,6 @@ async function write(path: string, photograph: RawImage, maps: readonly FeatureM
     await handle.writeFile(png);
   });
   return [tensors, drawing];
-}
-
-/** Not by mkdir's `recursive`, which never ends where a folder such as /proc has room for none. Throws E_OUTPUT. */
-async function makeFolder(folder: string): Promise<void> {
-  const isThere = async () => (await stat(folder).catch(() => undefined))?.isDirectory();
-  if (await isThere()) return;
-  if (dirname(folder) !== folder) await makeFolder(dirname(folder));
-  await mkdir(folder).catch(async (cause) => {
-    if (!(await isThere())) throw outputError(folder, 'a folder to write to', cause);
-  });
 }
 
 function moments(data: Float32Array): { readonly mean: number; readonly deviation: number } {

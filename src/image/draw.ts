@@ -11,7 +11,7 @@ const MAX_HEIGHT = 512;
 const GAP = 8;
 
 /** Encodes a picture of one to four channels as PNG. Throws E_IMAGE for data that are none, E_PEER without sharp. */
-export async function encodePng(image: RawImage): Promise<Buffer> {
+export async function encodePng(image: RawImage): Promise<Uint8Array> {
   const { data, width, height, channels } = checkRawImage(image);
   if (channels > 4) {
     throw new ConvNextV2Error('E_IMAGE', {

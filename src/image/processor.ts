@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { ensureBackend } from '../backend/use-backend.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { openPreprocessor } from '../weights/source.js';
 import { decodeImage } from './decode.js';
@@ -76,6 +77,7 @@ export class ConvNextImageProcessor implements ImageProcessorSettings {
     images: ImageSource | readonly ImageSource[],
     options: PreprocessOptions = {},
   ): Promise<{ readonly pixelValues: tf.Tensor4D }> {
+    await ensureBackend();
     const { layout = 'NHWC', limits: wantedLimits = {}, ...overrides } = options;
     if (layout !== 'NHWC' && layout !== 'NCHW') {
       throw new ConvNextV2Error('E_ARGUMENT', { path: 'layout', wanted: 'NHWC or NCHW', got: show(layout) });

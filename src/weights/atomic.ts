@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ConvNextV2Error } from '../errors.js';
 
@@ -15,7 +15,7 @@ export async function writeFileAtomically(path: string, write: (handle: FileHand
     await rename(temporary, path);
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => {});
-    throw asOutputError(cause, path);
+    throw asOutputError(cause, path, 'a file that can be written');
   }
 }
 
@@ -30,11 +30,21 @@ async function writeAndSync(path: string, write: (handle: FileHandle) => Promise
 }
 
 /** What the system and Node say about files carries a code, as EACCES; anything else is `write`'s own affair. */
-function asOutputError(cause: unknown, path: string): unknown {
+function asOutputError(cause: unknown, path: string, wanted: string): unknown {
   if (cause instanceof ConvNextV2Error || !(cause instanceof Error) || !('code' in cause)) return cause;
-  return new ConvNextV2Error(
-    'E_OUTPUT',
-    { path, wanted: 'a file that can be written', got: `${cause.code}` },
-    { cause },
-  );
+  const got = cause.code === 'EEXIST' ? 'a file' : `${cause.code}`;
+  return new ConvNextV2Error('E_OUTPUT', { path, wanted, got }, { cause });
+}
+
+/**
+ * Makes a folder and those above it. Not by mkdir's `recursive`, which never ends where a folder such as /proc has room for
+ * none. Throws E_OUTPUT.
+ */
+export async function makeFolder(folder: string): Promise<void> {
+  const isThere = async () => (await stat(folder).catch(() => undefined))?.isDirectory();
+  if (await isThere()) return;
+  if (dirname(folder) !== folder) await makeFolder(dirname(folder));
+  await mkdir(folder).catch(async (cause) => {
+    if (!(await isThere())) throw asOutputError(cause, folder, 'a folder to write to');
+  });
 }

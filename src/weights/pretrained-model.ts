@@ -1,10 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureBackend } from '../backend/use-backend.js';
 import type { ConfigOrigin, Layout, LoadReport, Parameters, Scope, Selection } from '../contracts.js';
-import { ConvNextV2Error } from '../errors.js';
 import { createScope } from '../nn/scope.js';
-import { writeFileAtomically } from './atomic.js';
+import { makeFolder, writeFileAtomically } from './atomic.js';
 import { toBytes } from './dtypes.js';
 import { type FillOptions, fillParameters } from './match.js';
 import { type ConfigClass, readConfig } from './pretrained-config.js';
@@ -101,13 +99,7 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
     const { imageSize } = this.config;
     const config = { ...this.config.toJSON(), architectures: [this.constructor.name] };
     const preprocessor = this.#preprocessor ?? (await imageNetPreprocessor(Math.max(...[imageSize].flat())));
-    await mkdir(folder, { recursive: true }).catch((cause) => {
-      throw new ConvNextV2Error(
-        'E_OUTPUT',
-        { path: folder, wanted: 'a folder to write to', got: cause.code },
-        { cause },
-      );
-    });
+    await makeFolder(folder);
     const tensors = [...this.parameters.values()].map((parameter) => ({
       name: parameter.name,
       dtype: 'F32' as const,

@@ -173,7 +173,9 @@ describe('alignSelection', () => {
       expect(outcome).to.deep.equal({ outFeatures: out_features, outIndices: out_indices });
     }
     const cases = readdirSync('test/golden').filter((name) => existsSync(`test/golden/${name}/case.json`));
-    const backbones = cases.map((name) => golden(name, 'case.json')).filter((c) => c.attributes?.out_features);
+    const backbones = cases
+      .map((name) => golden(name, 'case.json'))
+      .filter((c) => c.args && c.attributes?.out_features);
     expect(backbones).to.have.length.above(5);
     for (const { args, attributes } of backbones) {
       const outcome = align(attributes.stage_names, args.out_features, args.out_indices);

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { ConvNextV2Error } from '../../src/errors.js';
-import { writeFileAtomically } from '../../src/weights/atomic.js';
+import { makeFolder, writeFileAtomically } from '../../src/weights/atomic.js';
 import { failure, inFolder, openFiles } from '../helpers.js';
 
 /** A folder with a file `x` that holds "old". */
@@ -68,4 +68,28 @@ describe('writeFileAtomically', () => {
       expect(await write(path, 'ENOSPC')).to.include({ code: 'E_OUTPUT', path, got: 'ENOSPC' });
       expect(await readdir(folder)).to.deep.equal(['taken', 'x']);
     }));
+});
+
+describe('makeFolder', () => {
+  it('makes a folder and those above it, and leaves one that is there', async () => {
+    await inFolder(async (folder) => {
+      const deep = join(folder, 'a', 'b');
+      await makeFolder(deep);
+      await writeFile(join(deep, 'kept'), '');
+      await makeFolder(deep);
+      expect(await readdir(deep)).to.deep.equal(['kept']);
+    });
+  });
+
+  it('says where it cannot, and does not wait for ever', async () => {
+    await inFolder(async (folder) => {
+      await writeFile(join(folder, 'file'), '');
+      const wanted = { code: 'E_OUTPUT', path: join(folder, 'file'), got: 'a file' };
+      expect(await failure(() => makeFolder(join(folder, 'file')))).to.include(wanted);
+      expect(await failure(() => makeFolder(join(folder, 'file', 'below', 'it')))).to.include(wanted);
+      // on Linux, mkdir with `recursive` never comes back from here
+      if (process.platform === 'linux')
+        expect((await failure(() => makeFolder('/proc/none'))).code).to.equal('E_OUTPUT');
+    });
+  });
 });
