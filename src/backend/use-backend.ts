@@ -2,10 +2,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
 import { registerCpuKernels } from './cpu-kernels.js';
 import { importBackend, type Load, throwNotStarted, throwOtherCopy } from './import-backend.js';
+import { registerSimd } from './simd/backend.js';
+import { simdThreads } from './simd/native.js';
 import { loadTensorflow, loadTensorflowOnGpu } from './tensorflow.js';
 
 /** The backends that `useBackend` loads by itself. */
-export type BackendName = 'tensorflow' | 'cpu';
+export type BackendName = 'tensorflow' | 'simd' | 'cpu';
 
 /** What computes from now on. */
 export interface BackendReport {
@@ -29,6 +31,7 @@ interface KnownBackend {
 /** In the order in which `auto` tries them; a wish by name takes the last of that name. */
 const BACKENDS: readonly KnownBackend[] = [
   { name: 'tensorflow', load: loadTensorflowOnGpu },
+  { name: 'simd', load: loadSimd },
   { name: 'tensorflow', load: loadTensorflow },
   { name: 'cpu', load: loadCpu },
 ];
@@ -107,6 +110,12 @@ async function activate(name: string, detail: string): Promise<BackendReport> {
   // tfjs 1 has no kernels, and every later backend has this one
   if (!tf.getKernel('Identity', name)) throwOtherCopy(`a backend "${name}" without kernels`);
   return (await tf.setBackend(name)) ? { name, detail } : throwNotStarted(name);
+}
+
+async function loadSimd(): Promise<string> {
+  const { isa } = await registerSimd();
+  const count = simdThreads();
+  return `our own kernels, ${isa}, ${count} ${count === 1 ? 'thread' : 'threads'}`;
 }
 
 async function loadCpu(): Promise<string> {

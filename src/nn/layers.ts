@@ -55,9 +55,8 @@ export function conv2d(
   return layer(
     (x: tf.Tensor4D) => {
       const filter = weight.variable as tf.Variable<tf.Rank.R4>;
-      return tf.add<tf.Tensor4D>(
-        padded(x, padding, (y, pads) => tf.conv2d(y, filter, stride, pads)),
-        bias.variable,
+      return padded(x, padding, (y, pad) =>
+        tf.fused.conv2d({ x: y, filter, strides: stride, pad, bias: bias.variable }),
       );
     },
     { weight, bias },
@@ -84,10 +83,10 @@ export function depthwiseConv(
   return layer(
     (x: tf.Tensor4D) => {
       const filter = weight.variable as tf.Variable<tf.Rank.R4>;
-      return tf.add<tf.Tensor4D>(
-        padded(x, padding, (y, pads) => tf.depthwiseConv2d(y, filter, 1, pads)),
-        bias.variable,
-      );
+      return padded(x, padding, (y, pads) => {
+        const pad = pads as 'valid'; // its type lacks explicit pairs
+        return tf.fused.depthwiseConv2d({ x: y, filter, strides: 1, pad, bias: bias.variable });
+      });
     },
     { weight, bias },
   );
@@ -131,7 +130,7 @@ export function linear(scope: Scope, { from, to, deviation, part }: LinearOption
   const bias = scope.parameter('bias', [to], { init: ZEROS, part });
   const forward = <T extends tf.Tensor>(x: T): T => {
     const rows = tf.reshape(x, [-1, from]); // [..., from] -> [positions, from]
-    const y = tf.add(tf.matMul(rows, weight.variable as tf.Variable<tf.Rank.R2>), bias.variable);
+    const y = tf.fused.matMul({ a: rows, b: weight.variable as tf.Variable<tf.Rank.R2>, bias: bias.variable });
     return tf.reshape(y, [...x.shape.slice(0, -1), to]) as T;
   };
   return layer(forward, { weight, bias });

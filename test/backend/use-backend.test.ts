@@ -105,7 +105,7 @@ describe('useBackend', () => {
   it('refuses a name that nobody knows, and lists those it knows', async () => {
     const error = await failure(useBackend('tensorflw'));
     expect(error.message).to.equal(
-      'E_BACKEND: backend: wanted one of auto, tensorflow, cpu, got "tensorflw" (did you mean "tensorflow"?)',
+      'E_BACKEND: backend: wanted one of auto, tensorflow, simd, cpu, got "tensorflw" (did you mean "tensorflow"?)',
     );
     for (const name of ['', 'CUDA', 'constructor', '__proto__', null as unknown as string]) {
       expect((await failure(useBackend(name))).got).to.equal(JSON.stringify(name));
@@ -141,6 +141,17 @@ describe('useBackend', () => {
   });
 
   describe('with tfjs-node', () => {
+    // what `auto` does without our own kernels
+    let isa: string | undefined;
+    before(() => {
+      isa = process.env.CONVNEXTV2_ISA;
+      process.env.CONVNEXTV2_ISA = 'none';
+    });
+    after(() => {
+      if (isa === undefined) delete process.env.CONVNEXTV2_ISA;
+      else process.env.CONVNEXTV2_ISA = isa;
+    });
+
     it('takes a GPU first', async () => {
       const load = await installed({ [GPU]: 'fake.register("gpu")', [CPU]: 'fake.register("cpu")' });
       expect(await useBackend('auto', { load })).to.deep.equal({
@@ -279,7 +290,10 @@ describe('useBackend', () => {
 
   describe('in a process of its own', () => {
     const run = (code: string) =>
-      spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', code], { encoding: 'utf8' });
+      spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', code], {
+        encoding: 'utf8',
+        env: { ...process.env, CONVNEXTV2_ISA: 'none' },
+      });
     const start = `import * as tf from '@tensorflow/tfjs-core';
       const { useBackend } = await import(${JSON.stringify(MODULE.href)});`;
 

@@ -65,7 +65,7 @@ describe('the package, packed and installed', () => {
 
   before(async function () {
     this.timeout(120_000);
-    const { stdout, stderr } = await run('npm', ['pack', '--json', '--pack-destination', folder]);
+    const { stdout, stderr } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder]);
     const [{ filename, files }] = JSON.parse(stdout || `"${stderr}"`);
     tarball = join(folder, filename);
     packed = files.map(({ path }: { readonly path: string }) => path);

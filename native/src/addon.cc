@@ -1,0 +1,268 @@
+// The kernels for JavaScript, over Node-API: arrays in, arrays out, every length checked here.
+//
+// kernels() gives an object of functions for each instruction set that the CPU has, the best first. Nothing is kept between
+// calls, so that any number of worker threads can load this; packed weights are Float32Arrays that JavaScript holds.
+#define NAPI_VERSION 8
+#include <node_api.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels.h"
+#include "pool.h"
+
+namespace {
+
+/** The arguments of a call; the first mistake throws a RangeError in JavaScript and makes the rest do nothing. */
+class Call {
+ public:
+  Call(napi_env env, napi_callback_info info) : env_(env) {
+    size_t count = MOST;
+    void *data;
+    napi_get_cb_info(env, info, &count, values_, nullptr, &data);
+    kernels = (const Kernels *)data;
+  }
+
+  /** A Float32Array of exactly `size` floats, or of any size where that is -1. */
+  float *floats(int at, long size = -1, long *length = nullptr) { return read(values_[at], size, length); }
+
+  /** The same, or null where the argument is null. */
+  float *floatsOrNull(int at, long size) {
+    napi_valuetype type;
+    napi_typeof(env_, values_[at], &type);
+    return type == napi_null ? nullptr : floats(at, size);
+  }
+
+  /** Element i of an array of Float32Arrays. */
+  float *element(int at, int i, long size) {
+    napi_value item;
+    napi_get_element(env_, values_[at], i, &item);
+    napi_valuetype type;
+    napi_typeof(env_, item, &type);
+    return type == napi_null ? nullptr : read(item, size, nullptr);
+  }
+
+  /** A whole number from 1 to 2^31. */
+  long count(int at) {
+    double number = 0;
+    if (napi_get_value_double(env_, values_[at], &number) != napi_ok || !(number >= 1 && number <= 2147483648.0)) fail("a count is out of range");
+    return (long)number;
+  }
+
+  double number(int at) {
+    double number = 0;
+    if (napi_get_value_double(env_, values_[at], &number) != napi_ok) fail("a number is missing");
+    return number;
+  }
+
+  void fail(const char *message) {
+    if (!failed_) napi_throw_range_error(env_, nullptr, message);
+    failed_ = true;
+  }
+
+  bool ok() const { return !failed_; }
+  napi_env env() const { return env_; }
+  const Kernels *kernels;
+
+ private:
+  static constexpr int MOST = 16;
+
+  float *read(napi_value value, long size, long *length) {
+    napi_typedarray_type type;
+    size_t count;
+    void *data;
+    if (napi_get_typedarray_info(env_, value, &type, &count, &data, nullptr, nullptr) != napi_ok || type != napi_float32_array) {
+      fail("a Float32Array is missing");
+      return nullptr;
+    }
+    if (size >= 0 && (long)count != size) fail("a Float32Array has another length than its shape");
+    if (length) *length = (long)count;
+    return (float *)data;
+  }
+
+  napi_env env_;
+  napi_value values_[MOST] = {};
+  bool failed_ = false;
+};
+
+/** A new Float32Array that begins at a cache line, whose floats are at `data`; null after an error. */
+napi_value newFloats(Call &call, long size, float **data) {
+  napi_value buffer, array;
+  void *bytes;
+  if (napi_create_arraybuffer(call.env(), size * sizeof(float) + 64, &bytes, &buffer) != napi_ok) {
+    call.fail("no memory for packed weights");
+    return nullptr;
+  }
+  const size_t skip = (64 - (uintptr_t)bytes % 64) % 64;
+  *data = (float *)((char *)bytes + skip);
+  napi_create_typedarray(call.env(), napi_float32_array, size, buffer, skip, &array);
+  return array;
+}
+
+// packMatrix(b, k, n, transposed): b is [k, n], or [n, k] where transposed is 1
+napi_value packMatrix(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const long k = call.count(1), n = call.count(2);
+  const bool transposed = call.number(3) != 0;
+  const float *b = call.floats(0, k * n);
+  if (!call.ok()) return nullptr;
+  float *packed;
+  const napi_value array = newFloats(call, call.kernels->packedSize(k, n), &packed);
+  if (call.ok()) call.kernels->pack(b, k, n, transposed ? 1 : n, transposed ? k : 1, packed);
+  return array;
+}
+
+// packDepthwise(weights [7, 7, channels], channels)
+napi_value packDepthwise(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const long channels = call.count(1);
+  const float *weights = call.floats(0, 49 * channels);
+  if (!call.ok()) return nullptr;
+  float *packed;
+  const napi_value array = newFloats(call, 49 * channels, &packed);
+  if (call.ok()) call.kernels->packDepthwise(weights, channels, packed);
+  return array;
+}
+
+/** Copies a vector of n floats and pads it with zeros to whole vectors. */
+std::vector<float> padded(const float *values, long n, int lanes) {
+  std::vector<float> copy((n + lanes - 1) / lanes * lanes);
+  if (values) std::copy(values, values + n, copy.begin());
+  return copy;
+}
+
+// block([taps, tapsBias, gamma, beta, expand, expandBias, reduce, reduceBias, grnGamma], channels, x, n, height, width, out)
+napi_value block(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const long c = call.count(1), n = call.count(3), height = call.count(4), width = call.count(5), f = 4 * c;
+  const long size = n * height * width * c;
+  const Kernels &k = *call.kernels;
+  const float *x = call.floats(2, size);
+  float *out = call.floats(6, size);
+  const float *taps = call.element(0, 0, 49 * c), *tapsBias = call.element(0, 1, c), *gamma = call.element(0, 2, c);
+  const float *beta = call.element(0, 3, c), *expand = call.element(0, 4, k.packedSize(c, f)), *expandBias = call.element(0, 5, f);
+  const float *reduce = call.element(0, 6, k.packedSize(f, c)), *reduceBias = call.element(0, 7, c), *grn = call.element(0, 8, f);
+  if (!call.ok()) return nullptr;
+  if (!taps || !tapsBias || !gamma || !beta || !expand || !expandBias || !reduce || !reduceBias) return call.fail("a weight is missing"), nullptr;
+  const auto expandPadded = padded(expandBias, f, k.lanes), reducePadded = padded(reduceBias, c, k.lanes), grnPadded = padded(grn, f, k.lanes);
+  const Block weights = {c, taps, tapsBias, gamma, beta, expand, expandPadded.data(), reduce, reducePadded.data(), grn ? grnPadded.data() : nullptr};
+  k.block(weights, x, n, height, width, out);
+  return nullptr;
+}
+
+// matMul(a [rows, k], packed, bias [n] or null, activation, rows, k, n, out [rows, n])
+napi_value matMul(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const long rows = call.count(4), k = call.count(5), n = call.count(6);
+  const double activation = call.number(3);
+  const float *a = call.floats(0, rows * k), *packed = call.floats(1, call.kernels->packedSize(k, n)), *bias = call.floatsOrNull(2, n);
+  float *out = call.floats(7, rows * n);
+  if (activation != NONE && activation != GELU && activation != RELU) call.fail("an activation is out of range");
+  if (call.ok()) call.kernels->matMul(a, rows, k, packed, n, bias, (Activation)(int)activation, out);
+  return nullptr;
+}
+
+// patches(x [n, height, width, channels], packed, bias [to] or null, n, height, width, channels, side, to, out)
+napi_value patches(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const Patches p = {call.count(3), call.count(4), call.count(5), call.count(6), call.count(7)};
+  const long to = call.count(8), k = p.side * p.side * p.channels;
+  if (p.side > p.height || p.side > p.width) call.fail("a patch is larger than the picture");
+  const float *x = call.floats(0, p.n * p.height * p.width * p.channels);
+  const float *packed = call.floats(1, call.kernels->packedSize(k, to)), *bias = call.floatsOrNull(2, to);
+  float *out = call.floats(9, p.n * (p.height / p.side) * (p.width / p.side) * to);
+  if (call.ok()) call.kernels->patches(p, x, packed, to, bias, out);
+  return nullptr;
+}
+
+// layerNorm(x [positions, channels], gamma, beta, epsilon, positions, channels, out)
+napi_value layerNorm(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const long positions = call.count(4), channels = call.count(5);
+  const float *x = call.floats(0, positions * channels), *gamma = call.floats(1, channels), *beta = call.floats(2, channels);
+  const double epsilon = call.number(3);
+  float *out = call.floats(6, positions * channels);
+  if (call.ok()) call.kernels->layerNorm(x, positions, channels, gamma, beta, (float)epsilon, out);
+  return nullptr;
+}
+
+// gelu(x, out)
+napi_value gelu(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  long count = 0;
+  const float *x = call.floats(0, -1, &count);
+  float *out = call.floats(1, count);
+  if (call.ok()) call.kernels->gelu(x, count, out);
+  return nullptr;
+}
+
+// mean(x [n, positions, channels], n, positions, channels, out [n, channels])
+napi_value mean(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const long n = call.count(1), positions = call.count(2), channels = call.count(3);
+  const float *x = call.floats(0, n * positions * channels);
+  float *out = call.floats(4, n * channels);
+  if (call.ok()) call.kernels->mean(x, n, positions, channels, out);
+  return nullptr;
+}
+
+// peak(steps): floating point operations done
+napi_value peak(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const long steps = call.count(0);
+  napi_value result = nullptr;
+  if (call.ok()) napi_create_double(env, call.kernels->peak(steps), &result);
+  return result;
+}
+
+// threads(): how many; threads(n) sets it
+napi_value threadCount(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value value, result;
+  napi_get_cb_info(env, info, &count, &value, nullptr, nullptr);
+  double wish;
+  if (count == 1 && napi_get_value_double(env, value, &wish) == napi_ok && wish >= 1 && wish <= 1024) setThreads((int)wish);
+  napi_create_double(env, threads(), &result);
+  return result;
+}
+
+void define(napi_env env, napi_value object, const char *name, napi_callback function, const Kernels *kernels) {
+  napi_value value;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, function, (void *)kernels, &value);
+  napi_set_named_property(env, object, name, value);
+}
+
+napi_value kernelsOf(napi_env env, const Kernels *kernels) {
+  napi_value object, name, lanes;
+  napi_create_object(env, &object);
+  napi_create_string_utf8(env, kernels->name, NAPI_AUTO_LENGTH, &name);
+  napi_set_named_property(env, object, "isa", name);
+  napi_create_double(env, kernels->lanes, &lanes);
+  napi_set_named_property(env, object, "lanes", lanes);
+  define(env, object, "packMatrix", packMatrix, kernels);
+  define(env, object, "packDepthwise", packDepthwise, kernels);
+  define(env, object, "block", block, kernels);
+  define(env, object, "matMul", matMul, kernels);
+  define(env, object, "patches", patches, kernels);
+  define(env, object, "layerNorm", layerNorm, kernels);
+  define(env, object, "gelu", gelu, kernels);
+  define(env, object, "mean", mean, kernels);
+  define(env, object, "peak", peak, kernels);
+  return object;
+}
+
+napi_value allKernels(napi_env env, napi_callback_info) {
+  napi_value list;
+  napi_create_array(env, &list);
+  for (int i = 0; kernelsAt(i); i++) napi_set_element(env, list, i, kernelsOf(env, kernelsAt(i)));
+  return list;
+}
+
+}  // namespace
+
+NAPI_MODULE_INIT() {
+  define(env, exports, "kernels", allKernels, nullptr);
+  define(env, exports, "threads", threadCount, nullptr);
+  return exports;
+}

@@ -1,0 +1,106 @@
+// C = A B with an epilogue, B packed in panels of columns.
+//
+// A panel is a few vectors wide, k rows of one after the other, zeros behind the last column. The accumulators of a tile fill
+// the registers: with 32 of them 8 rows of 3 vectors or 12 of 2, with 16 of them 6 rows of 2. Columns are as many panels of 3
+// vectors as can be without leaving 1 over, then panels of 2 (4 vectors are 2 + 2). Rows are shared out evenly among tiles: 49
+// are 7 tiles of 7, since a tail of 1 would cost nearly a whole tile.
+#pragma once
+#include <algorithm>
+#include "vector.h"
+
+#if LANES == 16
+static const int MAX_VECTORS = 3;
+constexpr int tileRows(int vectors) { return vectors == 3 ? 8 : 12; }
+#else
+static const int MAX_VECTORS = 2;
+constexpr int tileRows(int) { return 6; }
+#endif
+static const int FLOATS_OF_A_CACHE_LINE = 16;
+
+/** How many vectors wide the panel is that begins at vector v of all. */
+INLINE int panelVectors(long v, long vectors) {
+  const long left = vectors - v;
+  if (MAX_VECTORS == 3 && left == 4) return 2;
+  return left >= MAX_VECTORS ? MAX_VECTORS : (int)left;
+}
+
+/** Runs f(first vector, number of vectors) for the panels that begin within [from, to). */
+template <class F> static inline void eachPanel(long n, long from, long to, F f) {
+  const long vectors = roundUp(n, LANES) / LANES;
+  for (long v = 0; v < vectors;) {
+    const int width = panelVectors(v, vectors);
+    if (v >= from && v < to) f(v, width);
+    v += width;
+  }
+}
+
+static const long TILE_STRIDE = MAX_VECTORS * LANES;
+
+/** One tile: rows of A at `a` (lda apart) times a panel at `b`, into c, whose rows are TILE_STRIDE apart. */
+template <int rows, int vectors>
+static void tile(const float *a, long lda, const float *b, long k, float *out) {
+  vf c[rows][vectors];
+  UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++) c[i][j] = vf{};
+  for (long p = 0; p < k; p++, b += vectors * LANES) {
+    vf row[vectors];
+    UNROLL for (int j = 0; j < vectors; j++) row[j] = load(b + j * LANES);
+    UNROLL for (int j = 0; j < vectors * LANES; j += FLOATS_OF_A_CACHE_LINE) __builtin_prefetch(b + 16 * vectors * LANES + j);
+    UNROLL for (int i = 0; i < rows; i++) {
+      const vf x = all(a[i * lda + p]);
+      UNROLL for (int j = 0; j < vectors; j++) c[i][j] += x * row[j];
+    }
+  }
+  UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++) store(out + i * TILE_STRIDE + j * LANES, c[i][j]);
+}
+
+/** tile for a number of rows that is known at run time, at most `most`. */
+template <int most, int vectors>
+INLINE void tileOf(int rows, const float *a, long lda, const float *b, long k, float *out) {
+  if constexpr (most > 0) {
+    if (rows == most) tile<most, vectors>(a, lda, b, k, out);
+    else tileOf<most - 1, vectors>(rows, a, lda, b, k, out);
+  }
+}
+
+/**
+ * Rows of A times the panels of B that begin at vectors [from, to); `packed` has all n columns of B, k rows. The sums of a tile
+ * go to epilogue(first row, rows, first vector, vectors, sums): they lie in the first-level cache, rows TILE_STRIDE apart.
+ */
+template <class Epilogue>
+static void gemm(const float *a, long lda, long rows, const float *packed, long k, long n, long from, long to, Epilogue epilogue) {
+  alignas(64) float sums[12 * TILE_STRIDE];
+  eachPanel(n, from, to, [&](long v, int vectors) {
+    const float *b = packed + v * LANES * k;
+    const int most = tileRows(vectors);
+    const long tiles = (rows + most - 1) / most;
+    for (long t = 0; t < tiles; t++) {
+      const long first = rows * t / tiles;
+      const int count = (int)(rows * (t + 1) / tiles - first);
+      if (vectors == 1) tileOf<tileRows(1), 1>(count, a + first * lda, lda, b, k, sums);
+      else if (vectors == 2) tileOf<tileRows(2), 2>(count, a + first * lda, lda, b, k, sums);
+      else if constexpr (MAX_VECTORS == 3) tileOf<tileRows(3), 3>(count, a + first * lda, lda, b, k, sums);
+      epilogue(first, count, v, vectors, sums);
+    }
+  });
+}
+
+/** An epilogue that treats each vector of sums alike: each(row, vector, sums). */
+template <class Each> INLINE auto eachVector(Each each) {
+  return [each](long first, int count, long v, int vectors, const float *sums) {
+    for (int i = 0; i < count; i++) {
+      for (int j = 0; j < vectors; j++) each(first + i, v + j, load(sums + i * TILE_STRIDE + j * LANES));
+    }
+  };
+}
+
+/** Floats of a packed matrix of k rows and n columns. */
+INLINE long packedSize(long k, long n) { return k * roundUp(n, LANES); }
+
+/** Packs B, whose element (row, column) is at row * rowStride + column * columnStride. */
+static void packPanels(const float *b, long k, long n, long rowStride, long columnStride, float *packed) {
+  eachPanel(n, 0, n, [&](long v, int width) {
+    for (long p = 0; p < k; p++) {
+      for (long c = v * LANES; c < (v + width) * LANES; c++) *packed++ = c < n ? b[p * rowStride + c * columnStride] : 0;
+    }
+  });
+}

@@ -1,0 +1,113 @@
+// The kernels for one instruction set: compiled with LANES and the compiler's flags for it, and ISA, the name of its table.
+#include "kernels.h"
+
+#include "block.h"
+
+namespace {
+
+template <Activation activation> INLINE vf activate(vf x) {
+  if constexpr (activation == GELU) return gelu(x);
+  if constexpr (activation == RELU) return atLeast(x, vf{});
+  return x;
+}
+
+template <Activation activation>
+void product(const float *a, long rows, long k, const float *packed, long n, const float *bias, float *out) {
+  const Cut cut(rows, n);
+  parallel(cut.tasks(), [&](long task) {
+    const long first = cut.firstRow(task);
+    float *y = out + first * n;
+    gemm(a + first * k, k, cut.lastRow(task) - first, packed, k, n, cut.firstVector(task), cut.lastVector(task),
+         eachVector([=](long i, long v, vf s) {
+           const long left = n - v * LANES;
+           const vf start = bias ? loadWithin(bias + v * LANES, left) : vf{};
+           storeWithin(y + i * n + v * LANES, activate<activation>(s + start), left);
+         }));
+  });
+}
+
+void matMul(const float *a, long rows, long k, const float *packed, long n, const float *bias, Activation activation, float *out) {
+  if (activation == GELU) product<GELU>(a, rows, k, packed, n, bias, out);
+  else if (activation == RELU) product<RELU>(a, rows, k, packed, n, bias, out);
+  else product<NONE>(a, rows, k, packed, n, bias, out);
+}
+
+/** A row of patches at a time, gathered so that each is a row of A. */
+void patches(const Patches &p, const float *x, const float *packed, long n, const float *bias, float *out) {
+  const long rows = p.height / p.side, columns = p.width / p.side, k = p.side * p.side * p.channels;
+  const long run = p.side * p.channels;
+  const long together = std::max(1L, BLOCK_ROWS / std::max(1L, columns));
+  const long groups = (p.n * rows + together - 1) / together;
+  parallel(groups, [&](long group) {
+    const long from = group * together, to = std::min(p.n * rows, from + together);
+    const Scratch a = scratch((to - from) * columns * k);
+    for (long row = from; row < to; row++) {
+      const float *image = x + row / rows * p.height * p.width * p.channels;
+      for (long i = 0; i < p.side; i++) {
+        const float *line = image + (row % rows * p.side + i) * p.width * p.channels;
+        for (long j = 0; j < columns; j++) memcpy(a.get() + ((row - from) * columns + j) * k + i * run, line + j * run, run * sizeof(float));
+      }
+    }
+    float *y = out + from * columns * n;
+    gemm(a.get(), k, (to - from) * columns, packed, k, n, 0, roundUp(n, LANES) / LANES, eachVector([=](long i, long v, vf s) {
+      const long left = n - v * LANES;
+      const vf start = bias ? loadWithin(bias + v * LANES, left) : vf{};
+      storeWithin(y + i * n + v * LANES, s + start, left);
+    }));
+  });
+}
+
+/** Positions to a task: some 16 KB of floats. */
+long positionsToATask(long channels) { return std::max(1L, 4096 / channels); }
+
+void layerNorms(const float *x, long positions, long channels, const float *gamma, const float *beta, float epsilon, float *out) {
+  const long step = positionsToATask(channels);
+  parallel((positions + step - 1) / step, [&](long task) {
+    for (long i = task * step; i < std::min(positions, (task + 1) * step); i++) layerNorm(x + i * channels, channels, gamma, beta, epsilon, out + i * channels);
+  });
+}
+
+void gelus(const float *x, long count, float *out) {
+  const long step = 16384;
+  parallel((count + step - 1) / step, [&](long task) {
+    const long to = std::min(count, (task + 1) * step);
+    long i = task * step;
+    for (; i + LANES <= to; i += LANES) store(out + i, gelu(load(x + i)));
+    if (i < to) storePart(out + i, gelu(loadPart(x + i, (int)(to - i))), (int)(to - i));
+  });
+}
+
+/** The mean over the positions of each picture: x [n, positions, channels] to out [n, channels]. */
+void means(const float *x, long n, long positions, long channels, float *out) {
+  parallel(n, [&](long image) {
+    const float *in = x + image * positions * channels;
+    eachGroup(channels, [&](long c, auto v) {
+      typedef decltype(v) V;
+      V s = {};
+      for (long i = 0; i < positions; i++) s += load<V>(in + i * channels + c);
+      store<V>(out + image * channels + c, s * (1.f / positions));
+    });
+  });
+}
+
+double peak(long steps) {
+  const int chains = 12;
+  std::vector<float> sums(threads());
+  parallel((long)sums.size(), [&](long task) {
+    vf c[chains];
+    UNROLL for (int i = 0; i < chains; i++) c[i] = all((float)i);
+    const vf x = all(1.0001f), y = all(.5f);
+    for (long s = 0; s < steps; s++) {
+      UNROLL for (int i = 0; i < chains; i++) c[i] = c[i] * x + y;
+    }
+    UNROLL for (int i = 1; i < chains; i++) c[0] += c[i];
+    sums[task] = sum(c[0]);
+  });
+  return 2.0 * chains * LANES * steps * sums.size();
+}
+
+}  // namespace
+
+extern const Kernels ISA = {
+    ISA_NAME, LANES, packedSize, packPanels, packDepthwise, blocks, matMul, patches, layerNorms, gelus, means, peak,
+};

@@ -1,0 +1,121 @@
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { ConvNextV2Error, didYouMean, show } from '../../errors.js';
+
+/** The parts of a fused block in the order that `NativeKernels.block` takes them; no GRN in V1. */
+export type BlockWeights = readonly [
+  taps: Float32Array,
+  tapsBias: Float32Array,
+  gamma: Float32Array,
+  beta: Float32Array,
+  expand: Float32Array,
+  expandBias: Float32Array,
+  reduce: Float32Array,
+  reduceBias: Float32Array,
+  grnGamma: Float32Array | null,
+];
+
+/** As native/src/kernels.h numbers them. */
+export const ACTIVATION = { linear: 0, gelu: 1, relu: 2 } as const;
+export type NativeActivation = (typeof ACTIVATION)[keyof typeof ACTIVATION];
+
+/** The kernels for one instruction set, as native/src/addon.cc has them. Lengths are checked there (RangeError). */
+export interface NativeKernels {
+  readonly isa: string;
+  readonly lanes: number;
+  packMatrix(b: Float32Array, k: number, n: number, transposed: number): Float32Array;
+  packDepthwise(weights: Float32Array, channels: number): Float32Array;
+  block(w: BlockWeights, c: number, x: Float32Array, n: number, h: number, width: number, out: Float32Array): void;
+  matMul(
+    a: Float32Array,
+    packed: Float32Array,
+    bias: Float32Array | null,
+    activation: NativeActivation,
+    rows: number,
+    k: number,
+    n: number,
+    out: Float32Array,
+  ): void;
+  patches(
+    x: Float32Array,
+    packed: Float32Array,
+    bias: Float32Array | null,
+    n: number,
+    height: number,
+    width: number,
+    channels: number,
+    side: number,
+    to: number,
+    out: Float32Array,
+  ): void;
+  layerNorm(
+    x: Float32Array,
+    gamma: Float32Array,
+    beta: Float32Array,
+    epsilon: number,
+    positions: number,
+    channels: number,
+    out: Float32Array,
+  ): void;
+  gelu(x: Float32Array, out: Float32Array): void;
+  mean(x: Float32Array, n: number, positions: number, channels: number, out: Float32Array): void;
+  /** Multiply-adds that never leave the registers, `steps` rounds on every thread: floating point operations done. */
+  peak(steps: number): number;
+}
+
+interface Addon {
+  /** One for each instruction set that the CPU has, the best first. */
+  kernels(): readonly NativeKernels[];
+  /** How many threads work; with a number, sets it for the process. */
+  threads(count?: number): number;
+}
+
+/**
+ * The native half. Throws E_BACKEND where it was not built, or does not load. `isa` is the instruction set to take, by default
+ * the best that the CPU has or the one that CONVNEXTV2_ISA names.
+ */
+export function loadNative(isa: string | undefined = process.env.CONVNEXTV2_ISA || undefined): NativeKernels {
+  const all = loadAddon().kernels();
+  const chosen = isa === undefined ? all[0] : all.find((kernels) => kernels.isa === isa);
+  if (chosen) return chosen;
+  const names = all.map((kernels) => kernels.isa);
+  throw new ConvNextV2Error('E_BACKEND', {
+    path: 'CONVNEXTV2_ISA',
+    wanted: `one of ${names.join(', ')}, which this CPU has`,
+    got: show(isa),
+    suggestion: didYouMean(isa!, names),
+  });
+}
+
+/** How many threads the native kernels use; with a number, sets it for the process. Throws as `loadNative`. */
+export function simdThreads(count?: number): number {
+  if (count !== undefined && !(Number.isInteger(count) && count >= 1 && count <= 1024)) {
+    throw new ConvNextV2Error('E_ARGUMENT', {
+      path: 'threads',
+      wanted: 'a whole number from 1 to 1024',
+      got: show(count),
+    });
+  }
+  return count === undefined ? loadAddon().threads() : loadAddon().threads(count);
+}
+
+function loadAddon(): Addon {
+  const require = createRequire(import.meta.url);
+  try {
+    return require(
+      join(dirname(require.resolve('convnextv2/package.json')), 'native', 'build', 'Release', 'convnextv2.node'),
+    );
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new ConvNextV2Error(
+      'E_BACKEND',
+      {
+        path: 'backend',
+        wanted: 'simd',
+        got: code === 'MODULE_NOT_FOUND' ? 'the native kernels are not built' : message.split('\n')[0],
+        suggestion: 'in a clone, install a C++ compiler and run npm ci',
+      },
+      { cause },
+    );
+  }
+}
