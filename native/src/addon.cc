@@ -29,18 +29,17 @@ class Call {
 
   /** The same, or null where the argument is null. */
   float *floatsOrNull(int at, long size) {
-    napi_valuetype type;
-    napi_typeof(env_, values_[at], &type);
-    return type == napi_null ? nullptr : floats(at, size);
+    return isNull(values_[at]) ? nullptr : floats(at, size);
   }
 
   /** Element i of an array of Float32Arrays. */
   float *element(int at, int i, long size) {
     napi_value item;
-    napi_get_element(env_, values_[at], i, &item);
-    napi_valuetype type;
-    napi_typeof(env_, item, &type);
-    return type == napi_null ? nullptr : read(item, size, nullptr);
+    if (failed_ || napi_get_element(env_, values_[at], i, &item) != napi_ok) {
+      fail("a list of Float32Arrays is missing");
+      return nullptr;
+    }
+    return isNull(item) ? nullptr : read(item, size, nullptr);
   }
 
   /** A whole number from 1 to 2^31. */
@@ -67,6 +66,11 @@ class Call {
 
  private:
   static constexpr int MOST = 16;
+
+  bool isNull(napi_value value) {
+    napi_valuetype type = napi_undefined;
+    return napi_typeof(env_, value, &type) == napi_ok && type == napi_null;
+  }
 
   float *read(napi_value value, long size, long *length) {
     napi_typedarray_type type;

@@ -75,7 +75,7 @@ interface Addon {
  * the best that the CPU has or the one that CONVNEXTV2_ISA names.
  */
 export function loadNative(isa: string | undefined = process.env.CONVNEXTV2_ISA || undefined): NativeKernels {
-  const all = loadAddon().kernels();
+  const all = allNative();
   const chosen = isa === undefined ? all[0] : all.find((kernels) => kernels.isa === isa);
   if (chosen) return chosen;
   const names = all.map((kernels) => kernels.isa);
@@ -86,6 +86,9 @@ export function loadNative(isa: string | undefined = process.env.CONVNEXTV2_ISA 
     suggestion: didYouMean(isa!, names),
   });
 }
+
+/** The kernels for every instruction set that the CPU has, the best first. Throws E_BACKEND where they are not built. */
+export const allNative = (): readonly NativeKernels[] => loadAddon().kernels();
 
 /** How many threads the native kernels use; with a number, sets it for the process. Throws as `loadNative`. */
 export function simdThreads(count?: number): number {
