@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { registerCpuKernels } from '../cpu-kernels.js';
-import { SIMD_KERNELS, type SimdBackend } from './kernels.js';
+import type { Simd, SimdBackend } from './kernel.js';
+import { SIMD_KERNELS } from './kernels.js';
 import { type BlockWeights, loadNative } from './native.js';
 
 /**
@@ -32,6 +33,12 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
       const out = new Float32Array(tf.util.sizeFromShape([...shape]));
       fill(out);
       return this.makeTensorInfo([...shape], 'float32', out);
+    }
+
+    outputs(shapes: readonly (readonly number[])[], fill: (...outs: Float32Array[]) => void): tf.TensorInfo[] {
+      const outs = shapes.map((shape) => new Float32Array(tf.util.sizeFromShape([...shape])));
+      fill(...outs);
+      return shapes.map((shape, i) => this.makeTensorInfo([...shape], 'float32', outs[i]));
     }
 
     packed({ dataId }: tf.TensorInfo, pack: () => Float32Array, name = 'matrix'): Float32Array {
@@ -73,7 +80,7 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
 /** tfjs takes the backend of the highest priority where a program chooses none; choosing is `useBackend`'s. */
 const SLOWER_THAN_NOTHING = 0;
 
-function replaceKernel(kernelName: string, simd: (typeof SIMD_KERNELS)[string]): void {
+function replaceKernel(kernelName: string, simd: Simd): void {
   const cpu = tf.getKernel(kernelName, 'cpu');
   // tfjs prints a warning where a kernel is registered twice
   if (tf.getKernel(kernelName, 'simd')) tf.unregisterKernel(kernelName, 'simd');
@@ -81,7 +88,7 @@ function replaceKernel(kernelName: string, simd: (typeof SIMD_KERNELS)[string]):
     kernelName,
     backendName: 'simd',
     kernelFunc: ({ inputs, backend, attrs }) =>
-      simd(backend as unknown as SimdBackend, inputs as never, attrs as never) ??
+      (simd(backend as unknown as SimdBackend, inputs as never, attrs as never) as tf.TensorInfo | tf.TensorInfo[]) ??
       cpu!.kernelFunc({ inputs, backend, attrs }),
   });
 }

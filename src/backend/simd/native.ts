@@ -19,6 +19,17 @@ export type BlockWeights = readonly [
 export const ACTIVATION = { linear: 0, gelu: 1, relu: 2 } as const;
 export type NativeActivation = (typeof ACTIVATION)[keyof typeof ACTIVATION];
 
+export type MapShape = [n: number, height: number, width: number, channels: number, out: Float32Array];
+export type PatchShape = [
+  n: number,
+  height: number,
+  width: number,
+  channels: number,
+  side: number,
+  to: number,
+  out: Float32Array,
+];
+
 /** The kernels for one instruction set, as native/src/addon.cc has them. Lengths are checked there (RangeError). */
 export interface NativeKernels {
   readonly isa: string;
@@ -59,6 +70,49 @@ export interface NativeKernels {
   ): void;
   gelu(x: Float32Array, out: Float32Array): void;
   mean(x: Float32Array, n: number, positions: number, channels: number, out: Float32Array): void;
+  /** `shape`: sizes of three axes, and the strides of a and of b along them, 0 where an operand stays the same. */
+  binary(op: number, a: Float32Array, b: Float32Array, shape: readonly number[], out: Float32Array): void;
+  unary(op: number, x: Float32Array, out: Float32Array): void;
+  sum(x: Float32Array, outer: number, reduced: number, inner: number, out: Float32Array): void;
+  /** out [k, n] = a^T b, a [rows, k], b [rows, n] */
+  matMulTransposed(a: Float32Array, b: Float32Array, rows: number, k: number, n: number, out: Float32Array): void;
+  depthwise(x: Float32Array, packed: Float32Array, bias: Float32Array, ...shape: MapShape): void;
+  depthwiseInput(dy: Float32Array, flipped: Float32Array, ...shape: MapShape): void;
+  depthwiseFilter(x: Float32Array, dy: Float32Array, ...shape: MapShape): void;
+  patchesFilter(x: Float32Array, dy: Float32Array, ...shape: PatchShape): void;
+  patchesInput(dy: Float32Array, packed: Float32Array, ...shape: PatchShape): void;
+  layerNormGradient(
+    x: Float32Array,
+    gamma: Float32Array,
+    dy: Float32Array,
+    epsilon: number,
+    positions: number,
+    channels: number,
+    dx: Float32Array,
+    dgamma: Float32Array,
+    dbeta: Float32Array,
+  ): void;
+  responseNorm(
+    x: Float32Array,
+    gamma: Float32Array,
+    beta: Float32Array,
+    n: number,
+    positions: number,
+    channels: number,
+    out: Float32Array,
+  ): void;
+  responseNormGradient(
+    x: Float32Array,
+    gamma: Float32Array,
+    dy: Float32Array,
+    n: number,
+    positions: number,
+    channels: number,
+    dx: Float32Array,
+    dgamma: Float32Array,
+    dbeta: Float32Array,
+  ): void;
+  geluGradient(x: Float32Array, dy: Float32Array, dx: Float32Array): void;
   /** Multiply-adds that never leave the registers, `steps` rounds on every thread: floating point operations done. */
   peak(steps: number): number;
 }
