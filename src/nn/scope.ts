@@ -100,7 +100,7 @@ export function createScope(): DeclaringScope {
   return at('');
 }
 
-/** Throws E_ARGUMENT for a shape that is none, and for a start that no value can have: drawing would never end. */
+/** Throws E_ARGUMENT for a shape that is none, and for no initialiser: drawing with a deviation of NaN would never end. */
 function checkDeclaration({ name, shape, options }: DeclaredParameter): void {
   const refuse = (wanted: string, got: unknown): never => {
     throw new ConvNextV2Error('E_ARGUMENT', { path: name, wanted, got: show(got) });
@@ -108,9 +108,7 @@ function checkDeclaration({ name, shape, options }: DeclaredParameter): void {
   const isShape = Array.isArray(shape) && shape.every((length) => Number.isSafeInteger(length) && length >= 0);
   if (!isShape) refuse('a shape: a list of whole numbers', shape);
   const { constant, truncatedNormal = Math.abs(constant) } = Object(options?.init);
-  if (!(Number.isFinite(truncatedNormal) && truncatedNormal >= 0)) {
-    refuse('an initialiser: a finite constant, or a deviation of at least 0', options?.init);
-  }
+  if (!(truncatedNormal >= 0)) refuse('an initialiser: a constant, or a deviation of at least 0', options?.init);
 }
 
 /** The number of values in these parameters, filled or not. */

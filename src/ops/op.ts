@@ -11,8 +11,8 @@ type Attributes = Readonly<Record<string, number | string>>;
 
 /**
  * An operation is two things under one name: a kernel that a fast backend may have registered, and a definition
- * composed of tfjs operations that runs anywhere and has the gradient. The caller never knows which ran. A kernel with
- * several outputs gives a list.
+ * composed of tfjs operations that runs anywhere and has the gradient. The caller never knows which ran. A kernel gets
+ * float32 tensors that are not empty; one with several outputs gives a list.
  */
 export function runOp<Output extends tf.Tensor | tf.Tensor[]>(
   kernel: string,
@@ -20,6 +20,7 @@ export function runOp<Output extends tf.Tensor | tf.Tensor[]>(
   attributes: Attributes,
   composed: () => Output,
 ): Output {
-  if (gradientAsked() || tf.getKernel(kernel, tf.getBackend()) == null) return tf.tidy(composed);
+  const plain = Object.values(inputs).every(({ dtype, size }) => dtype === 'float32' && size > 0);
+  if (!plain || gradientAsked() || tf.getKernel(kernel, tf.getBackend()) == null) return tf.tidy(composed);
   return tf.engine().runKernel(kernel, { ...inputs }, { ...attributes }) as Output;
 }

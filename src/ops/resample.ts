@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { ConvNextV2Error, show } from '../errors.js';
 import { runOp } from './op.js';
 
 /**
@@ -11,9 +12,18 @@ export type Resampling = 'bilinear' | 'nearest' | 'average';
 
 /**
  * Maps [n, h, w, c] to [n, height, width, c], at any size in and out, with the right gradient (tfjs' own resizeBilinear
- * has a wrong one). Kernel: `ConvNextV2Resample` { x }, { height, width, how }.
+ * has a wrong one). Throws E_ARGUMENT for a size or a way that is none.
+ * Kernel: `ConvNextV2Resample` { x }, { height, width, how }.
  */
 export function resample(x: tf.Tensor4D, [height, width]: readonly [number, number], how: Resampling): tf.Tensor4D {
+  if (how !== 'nearest' && !Object.hasOwn(TAPS, how)) {
+    const wanted = ['nearest', ...Object.keys(TAPS)].join(', ');
+    throw new ConvNextV2Error('E_ARGUMENT', { path: 'how', wanted: `one of ${wanted}`, got: show(how) });
+  }
+  for (const side of [height, width]) {
+    if (Number.isSafeInteger(side) && side >= 0) continue;
+    throw new ConvNextV2Error('E_ARGUMENT', { path: 'size', wanted: 'two whole numbers', got: `${height}, ${width}` });
+  }
   return runOp('ConvNextV2Resample', { x }, { height, width, how }, () => {
     const [, h, w] = x.shape;
     if (how === 'nearest') return tf.gather(tf.gather(x, sources(h, height), 1), sources(w, width), 2);

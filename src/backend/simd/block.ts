@@ -1,11 +1,10 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { allFloat, type Inputs, type SimdBackend } from './kernel.js';
+import type { Inputs, SimdBackend } from './kernel.js';
 import type { BlockWeights } from './native.js';
 
 /** ConvNeXt's block, whole: see native/src/block.h. The parts are named as in backbones/convnext/network.ts. */
-export function block(backend: SimdBackend, inputs: Inputs): tf.TensorInfo | undefined {
+export function block(backend: SimdBackend, inputs: Inputs): tf.TensorInfo {
   const { x } = inputs;
-  if (!allFloat(...Object.values(inputs))) return undefined;
   const [n, height, width, channels] = x.shape;
   const parameters = Object.entries(inputs).filter(([name]) => name !== 'x');
   const weights = backend.packedTogether(

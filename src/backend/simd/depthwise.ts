@@ -33,19 +33,11 @@ export function depthwise(
 }
 
 /** The gradients of its input and its filter. */
-export function depthwiseGradient(
-  backend: SimdBackend,
-  { x, filter, dy }: Inputs,
-  { padding }: Attributes,
-): tf.TensorInfo[] | undefined {
+export function depthwiseGradient(backend: SimdBackend, { x, filter, dy }: Inputs): tf.TensorInfo[] {
   const [n, height, width, channels] = x.shape;
-  if (!is7x7(filter.shape, channels) || padding !== PADDING || !allFloat(x, filter, dy)) return undefined;
   const [values, slopes] = [backend.floats(x), backend.floats(dy)];
-  const flipped = backend.packed(
-    filter,
-    () => backend.native.packDepthwise(turned(backend.floats(filter), channels), channels),
-    'turned',
-  );
+  const pack = () => backend.native.packDepthwise(turned(backend.floats(filter), channels), channels);
+  const flipped = backend.packed(filter, pack, 'turned');
   return backend.outputs([x.shape, filter.shape], (dx, dfilter) => {
     backend.native.depthwiseInput(slopes, flipped, n, height, width, channels, dx);
     backend.native.depthwiseFilter(values, slopes, n, height, width, channels, dfilter);

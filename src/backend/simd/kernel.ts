@@ -10,6 +10,8 @@ export interface SimdBackend {
   output(shape: readonly number[], fill: (out: Float32Array) => void): tf.TensorInfo;
   /** The same for several, filled at once. */
   outputs(shapes: readonly (readonly number[])[], fill: (...outs: Float32Array[]) => void): tf.TensorInfo[];
+  /** From now on somebody else may hold this tensor's array: it is not used again. */
+  share(tensor: tf.TensorInfo): void;
   /** What `pack` makes of a tensor, made once. `name` tells apart several for one tensor. */
   packed(tensor: tf.TensorInfo, pack: () => Float32Array, name?: string): Float32Array;
   /** The same of several tensors together. */
@@ -31,7 +33,6 @@ export interface Attributes {
   readonly axis: number | number[];
   readonly keepDims: boolean;
   readonly epsilon: number;
-  readonly padding: number;
   readonly filterShape: [number, number, number, number];
   readonly inputShape: [number, number, number, number];
 }

@@ -27,7 +27,7 @@ export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
   ConvNextV2LayerNormGrad: layerNormGradient,
   ConvNextV2GlobalResponseNorm: responseNorm,
   ConvNextV2GlobalResponseNormGrad: responseNormGradient,
-  ConvNextV2DepthwiseConvGrad: depthwiseGradient,
+  'ConvNextV2DepthwiseConvGrad:7+3': depthwiseGradient,
   'convnextv2Block:gelu': block,
   'convnextBlock:gelu': block,
 };
