@@ -44,7 +44,7 @@ describe('depthwiseConv', () => {
     tf.tidy(() => {
       const { x, filter, bias } = inputs();
       for (const padding of [0, 1, PADDING]) {
-        const got = depthwiseConv(x, filter, bias, padding).dataSync();
+        const got = depthwiseConv(x, filter, bias, padding);
         expectClose(got, loops(x.dataSync(), filter.dataSync(), bias.dataSync(), padding), 1e-6);
       }
     });
@@ -56,7 +56,7 @@ describe('depthwiseConv', () => {
       const out = depthwiseConv(x, filter, bias, PADDING);
       const dy = tf.tensor(numbers(out.size).reverse(), out.shape);
       const all = tf.grads((x, filter, bias) => depthwiseConv(x as tf.Tensor4D, filter as tf.Tensor4D, bias, PADDING));
-      const got = all([x, filter, bias], dy).map((gradient) => gradient.dataSync());
+      const got = all([x, filter, bias], dy);
       const values = [x, filter, bias].map((tensor) => tensor.dataSync());
       const slopes = dy.dataSync();
       const objective = (changed: readonly ArrayLike<number>[]) =>
