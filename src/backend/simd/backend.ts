@@ -65,11 +65,11 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
     }
 
     share({ dataId }: tf.TensorInfo): void {
-      this.#own.delete(dataId);
+      if (this.#own.delete(dataId)) this.#buffers.forget(this.data.get(dataId).values as Float32Array);
     }
 
     override readSync(dataId: object): tf.backend_util.BackendValues {
-      this.#own.delete(dataId);
+      this.share({ dataId } as tf.TensorInfo);
       return super.readSync(dataId);
     }
 

@@ -272,23 +272,46 @@ describe('backend simd', () => {
 describe('Buffers', () => {
   it('gives back an array of the same length, and each once', () => {
     const buffers = new Buffers();
-    const array = buffers.take(5000);
+    const [array, other] = [buffers.take(5000), buffers.take(6000)];
     buffers.give(array);
     expect(buffers.bytes).to.equal(20_000);
-    expect(buffers.take(5001)).not.to.equal(array);
     expect(buffers.take(5000)).to.equal(array);
+    expect(buffers.bytes).to.equal(0);
     expect(buffers.take(5000)).not.to.equal(array);
+    buffers.give(other);
+    expect(buffers.take(6000)).to.equal(other);
+  });
+
+  it('does not keep small arrays', () => {
+    const buffers = new Buffers();
+    buffers.give(buffers.take(100));
     expect(buffers.bytes).to.equal(0);
   });
 
-  it('keeps a bounded amount, and the sizes used last', () => {
+  it('holds no more than was once in use, and drops the sizes that were used first', () => {
     const buffers = new Buffers();
-    const size = 16 * 2 ** 20; // 64 MB
-    const arrays = [1, 2, 3, 4, 5].map((more) => new Float32Array(size - 1000 * more));
-    for (const array of arrays) buffers.give(array);
-    expect(buffers.bytes).to.be.at.most(256 * 2 ** 20);
-    expect(buffers.take(arrays[4].length)).to.equal(arrays[4]);
-    expect(buffers.take(arrays[0].length)).not.to.equal(arrays[0]);
+    const [a, b] = [buffers.take(10_000), buffers.take(20_000)]; // 120 KB in use
+    buffers.give(a);
+    buffers.give(b);
+    expect(buffers.bytes).to.equal(120_000);
+    const c = buffers.take(25_000); // 100 KB: room for neither beside it
+    expect(buffers.bytes).to.equal(0);
+    buffers.give(c);
+    expect(buffers.bytes).to.equal(100_000);
+    const d = buffers.take(5000); // 20 KB fit beside
+    expect(buffers.bytes).to.equal(100_000);
+    expect(buffers.take(25_000)).to.equal(c);
+    buffers.give(d);
+    expect(buffers.bytes).to.equal(20_000);
+  });
+
+  it('does not count what somebody else holds now', () => {
+    const buffers = new Buffers();
+    const [a, b] = [buffers.take(10_000), buffers.take(10_000)];
+    buffers.forget(a);
+    buffers.give(b);
+    expect(buffers.bytes).to.equal(40_000);
+    expect(buffers.take(10_000)).to.equal(b);
   });
 });
 
