@@ -45,7 +45,10 @@ class Call {
   /** A whole number from 1 to 2^31. */
   long count(int at) {
     double number = 0;
-    if (napi_get_value_double(env_, values_[at], &number) != napi_ok || !(number >= 1 && number <= 2147483648.0)) fail("a count is out of range");
+    if (napi_get_value_double(env_, values_[at], &number) != napi_ok || !(number >= 1 && number <= 2147483648.0)) {
+      fail("a count is out of range");
+      return 0;
+    }
     return (long)number;
   }
 
@@ -56,6 +59,7 @@ class Call {
     if (failed_ || napi_get_element(env_, values_[at], i, &item) != napi_ok || napi_get_value_double(env_, item, &number) != napi_ok ||
         !(number >= 0 && number <= 2147483648.0)) {
       fail("a list of whole numbers is missing");
+      return 0;
     }
     return (long)number;
   }
