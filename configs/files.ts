@@ -121,7 +121,7 @@ export interface ConvNextV2ConfigFile {
    */
   finetuning_task?: string | null;
   /**
-   * Whether the reference returns all hidden states unasked. Here an option of the models, not of the file.
+   * Whether hidden states are given where a call does not say.
    */
   output_hidden_states?: boolean | null;
   /**
@@ -255,7 +255,7 @@ export interface ConvNextConfigFile {
    */
   finetuning_task?: string | null;
   /**
-   * Whether the reference returns all hidden states unasked. Here an option of the models, not of the file.
+   * Whether hidden states are given where a call does not say.
    */
   output_hidden_states?: boolean | null;
   /**

@@ -56,6 +56,36 @@ export interface Backbone {
   dispose(): void;
 }
 
+/** A whole model without a head: pictures to the last map, and to one vector each. */
+export interface BaseModel {
+  /** Pixels of the picture per cell of the last map. */
+  readonly stride: number;
+  /** Pictures [n, height, width, channels] to the last map and to the pooled features; the caller disposes them. */
+  forward(pixels: tf.Tensor4D): {
+    /** [n, h, w, c] */
+    readonly lastHiddenState: tf.Tensor4D;
+    /** [n, c] */
+    readonly poolerOutput: tf.Tensor2D;
+  };
+  readonly parameters: Parameters;
+  dispose(): void;
+}
+
+/** A whole model with a classifier. */
+export interface ImageClassifier {
+  readonly config: {
+    /** Names of the classes by index. */
+    readonly id2label: Readonly<Record<number, string>>;
+    readonly numLabels: number;
+    /** `multi_label_classification` where a picture can be of several classes at once. */
+    readonly problemType?: string;
+  };
+  /** Pictures [n, height, width, channels] to logits [n, numLabels]; the caller disposes them. */
+  forward(pixels: tf.Tensor4D): { readonly logits: tf.Tensor2D };
+  readonly parameters: Parameters;
+  dispose(): void;
+}
+
 /** How a stored number is written, in safetensors' words. */
 export type StoredDtype =
   | 'F64'
@@ -138,7 +168,10 @@ export interface ParameterOptions {
 export interface Scope {
   /** The scope of names that begin with `name.`. */
   within(name: string | number): Scope;
-  /** Declares a parameter of this shape in the checkpoint's layout. A name declared twice throws E_PLUGIN. */
+  /**
+   * Declares a parameter of this shape in the checkpoint's layout. A name declared twice throws E_PLUGIN; a shape or an
+   * initialiser that is none, E_ARGUMENT.
+   */
   parameter(name: string, shape: readonly number[], options: ParameterOptions): Parameter;
   /** All that was declared through this scope, under its full names. */
   readonly parameters: Parameters;
@@ -175,4 +208,8 @@ export interface BackbonePlugin<Config = unknown> {
   readConfig(json: unknown, origin: ConfigOrigin, selection?: Selection): Config;
   /** Builds the backbone from parameters of `scope`, named as its checkpoints name them; they hold no values yet. */
   create(scope: Scope, config: Config): Backbone;
+  /** Builds the whole model without a head, for `AutoModel`. A plugin need not have it. */
+  createModel?(scope: Scope, config: Config): BaseModel;
+  /** Builds the classifier, for `AutoModelForImageClassification`. A plugin need not have it. */
+  createImageClassifier?(scope: Scope, config: Config): ImageClassifier;
 }

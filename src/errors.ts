@@ -2,6 +2,7 @@ import { closest, distance } from 'fastest-levenshtein';
 
 /** Every code an error of this package can carry; docs/errors.md explains each. */
 export const ERROR_CODES = [
+  'E_ABORTED',
   'E_ARGUMENT',
   'E_BACKEND',
   'E_CONFIG',
@@ -85,6 +86,7 @@ export function show(value: unknown): string {
   let text: string | undefined;
   try {
     if (typeof value === 'function') text = 'a function';
+    else if (ArrayBuffer.isView(value)) text = `a ${value.constructor.name} of ${value.byteLength} bytes`;
     else if (typeof value !== 'number') text = JSON.stringify(value); // it writes null for NaN
   } catch {
     // a cycle or a BigInt: its own string will do

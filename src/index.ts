@@ -8,21 +8,35 @@ export type * from './contracts.js';
 export { ConvNextV2Error, ERROR_CODES, type ErrorCode, type Problem } from './errors.js';
 export { AutoImageProcessor } from './image/auto.js';
 export { decodeImage } from './image/decode.js';
-export { encodePng, featurePicture } from './image/draw.js';
+export { encodePng, featurePicture, pictureSheet, type Tile } from './image/draw.js';
 export type { ImageSource } from './image/image-source.js';
 export type { ImageLimits } from './image/limits.js';
 export { type PilFilter, resizePil } from './image/pil-resize.js';
 export { ConvNextImageProcessor } from './image/processor.js';
 export type { RawImage } from './image/raw-image.js';
+export { AdamWOptimizer } from './keras/adamw-optimizer.js';
+export { asDataset, type Batch } from './keras/dataset.js';
+export type { CallOptions } from './keras/form.js';
+export type { KerasInput } from './keras/keras-model.js';
 export * as layers from './nn/layers.js';
 export { countParameters, createScope, initializeParameters } from './nn/scope.js';
 export { freezeStages } from './nn/stages.js';
 export * as ops from './ops/index.js';
 export { createRegistry, defaultRegistry, definePlugin, type Registry, setDefaultRegistry } from './registry.js';
-export { extractFeatureMaps, type FeatureMapData } from './tasks/features.js';
+export type { ClassifyOptions, ClassScore, ImageClassificationPipeline } from './tasks/classification.js';
+export type { ExtractorOptions, FeatureMapData, Pool } from './tasks/extractor.js';
+export {
+  type Extracted,
+  type ExtractOptions,
+  extractFeatures,
+  type ImageFeatureExtractionPipeline,
+} from './tasks/features.js';
 export { inspectModel, type ModelInspection } from './tasks/inspect.js';
+export type { Pipeline } from './tasks/make-pipeline.js';
+export { type PipelineOf, type PipelineOptions, pipeline, type Task } from './tasks/pipeline.js';
+export type { PictureProcessor, StreamOptions } from './tasks/stream.js';
 export { AdamW, type AdamWOptions, type ParameterGroup } from './train/adamw.js';
-export { AutoBackbone, AutoConfig } from './weights/auto.js';
+export { AutoBackbone, AutoConfig, AutoModel, AutoModelForImageClassification } from './weights/auto.js';
 export { openSafetensors, openShardedSafetensors, readSafetensors } from './weights/checkpoint.js';
 export type { ModelOptions, PretrainedOptions } from './weights/pretrained-model.js';
 export { writeSafetensors } from './weights/write-safetensors.js';

@@ -1,5 +1,5 @@
 import type { BackbonePlugin } from './contracts.js';
-import { ConvNextV2Error, didYouMean } from './errors.js';
+import { ConvNextV2Error, didYouMean, show } from './errors.js';
 
 /** A list of plugins, looked up by type. Making one, or importing a plugin, registers nothing anywhere else. */
 export interface Registry {
@@ -35,8 +35,8 @@ export function createRegistry(plugins: readonly BackbonePlugin[], base?: Regist
       throw new ConvNextV2Error('E_PLUGIN', {
         path: 'model_type',
         wanted: `one of ${types.join(', ')}`,
-        got: JSON.stringify(type),
-        suggestion: didYouMean(type, types),
+        got: show(type),
+        suggestion: typeof type === 'string' ? didYouMean(type, types) : undefined,
       });
     },
   };

@@ -12,9 +12,10 @@ const LEVELS: readonly (readonly string[])[] = [
   ['registry'],
   ['config', 'ops', 'boxes', 'backend'],
   ['nn', 'weights', 'image', 'data', 'metrics', 'train'],
+  ['keras'],
   ['backbones', 'heads', 'tasks'],
   ['index', 'testing'],
-  ['cli', 'tirb', 'examples'],
+  ['cli', 'tirb', 'examples', 'worker'],
 ];
 
 /** Rooms of one level that may import each other. */
@@ -27,10 +28,12 @@ const FRONT_DOOR = 'src/index.ts';
 const PACKAGES: Readonly<Record<string, readonly string[] | 'all'>> = {
   '@tensorflow/tfjs-core': 'all',
   '@tensorflow/tfjs-backend-cpu': ['backend'],
-  '@tensorflow/tfjs-layers': ['backend'],
+  '@tensorflow/tfjs-layers': ['backend', 'keras'],
   ajv: ['config'],
   'fastest-levenshtein': ['errors'],
+  'hyparquet-writer': ['cli'],
   sharp: ['image'],
+  tinyglobby: ['cli'],
 };
 
 /** What may stand in the code of these rooms alone, as an import or as text. */

@@ -68,6 +68,8 @@ describe('show', () => {
       'a function',
       '[object Object]',
     ]);
+    // not all the numbers of a picture
+    expect(show(new Float32Array(1e6))).to.equal('a Float32Array of 4000000 bytes');
     expect(show('x'.repeat(100)))
       .to.have.length(80)
       .and.to.match(/\.\.\.$/);

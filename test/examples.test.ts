@@ -15,6 +15,15 @@ const EXAMPLES: Readonly<Record<string, (output: string) => void>> = {
     // a head that marks every cell gets 0.1
     expect(Number(overlap)).to.be.above(0.7);
   },
+  'image-search.ts': (output) => {
+    const nearest = Array.from(output.matchAll(/^piece of (\S+): (\S+) /gm), ([, piece, photograph]) => [
+      piece,
+      photograph,
+    ]);
+    const photographs = ['chelsea.png', 'china.jpg', 'coffee.png', 'rocket.jpg'];
+    expect(nearest).to.deep.equal(photographs.map((photograph) => [photograph, photograph]));
+    expect(output).to.contain('wrote out/image-search.png');
+  },
   'third-party-backbone.ts': (output) => {
     expect(output).to.contain('registered: convnextv2, convnext, plainnet');
     expect(output).to.contain('stage1: [1,214,320,8], stride 2');

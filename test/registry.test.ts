@@ -25,7 +25,9 @@ describe('a registry', () => {
       createRegistry([plugin('resnet'), plugin('swin')]).get('resent'),
     );
     expect([code, wanted, suggestion]).to.deep.equal(['E_PLUGIN', 'one of resnet, swin', 'did you mean "resnet"?']);
-    expect((await failure(() => createRegistry([]).get('__proto__'))).code).to.equal('E_PLUGIN');
+    for (const type of ['__proto__', '', undefined, null, 5]) {
+      expect((await failure(() => createRegistry([plugin('swin')]).get(type as never))).code).to.equal('E_PLUGIN');
+    }
   });
 
   it('takes no second plugin of a type, from its base either', async () => {

@@ -53,6 +53,7 @@ abstract class ConvNextBackboneBase<Config extends ConvNextConfigBase>
     return this.featureSpecs.map(({ channels }) => channels);
   }
 
+  /** The [height, width] of each map. Throws E_SHAPE for a picture too small for the deepest stage. */
   outputShape(height: number, width: number): Readonly<Record<string, readonly [number, number]>> {
     checkSides(height, width, strideAt(this.#body.length - 1, this.config));
     const sides = ({ level }: { level: number }) => [height, width].map((side) => sideAt(level, side, this.config));
@@ -69,8 +70,8 @@ abstract class ConvNextBackboneBase<Config extends ConvNextConfigBase>
     if (!this.config.outputHiddenStates) {
       throw new ConvNextV2Error('E_ARGUMENT', {
         path: 'forwardWithHiddenStates',
-        wanted: 'a backbone with all its stages',
-        got: `one that ends with ${this.stageNames[this.#body.length - 1]}`,
+        wanted: 'a backbone that was opened for hidden states, with all its stages',
+        got: 'one that was not',
         suggestion: 'open it with { outputHiddenStates: true }',
       });
     }

@@ -1,4 +1,4 @@
-import { FROM_CODE } from '../../src/config/fields.js';
+import { FROM_CODE, takeFields } from '../../src/config/fields.js';
 import { alignSelection } from '../../src/config/selection.js';
 import type { ConfigOrigin } from '../../src/contracts.js';
 import { ConvNextV2Error } from '../../src/errors.js';
@@ -11,7 +11,7 @@ import {
   type PretrainedConfigInit,
 } from '../../src/weights/pretrained-config.js';
 
-/** What a ConvNeXt V2 config is made from; what is left out, or null, takes the reference's default. */
+/** What a ConvNeXt V2 config is made from; what is left out takes the reference's default. */
 export interface ConvNextV2ConfigInit extends PretrainedConfigInit {
   /** Channels of the picture. Default 3. */
   readonly numChannels?: number;
@@ -56,6 +56,7 @@ const V2 = {
     dropPathRate: 'drop_path_rate',
     imageSize: 'image_size',
   },
+  functions: ['hidden_act'],
   followers: { depths: ['numStages'], hiddenSizes: ['numStages'] },
 } as const satisfies ConfigDefinition;
 
@@ -86,15 +87,16 @@ export abstract class ConvNextConfigBase extends PretrainedConfig<ConvNextConfig
   /** Throws E_CONFIG with all problems, E_OUT_FEATURES with the first. */
   protected constructor(
     definition: ConfigDefinition,
-    init: ConvNextConfigInit,
+    given: ConvNextConfigInit,
     origin: ConfigOrigin,
     otherKeys: OtherKeys,
   ) {
+    const init = takeFields(definition.keys, given, origin);
     super(definition, init, origin, otherKeys);
     this.numChannels = init.numChannels ?? 3;
     this.patchSize = init.patchSize ?? 4;
-    this.hiddenSizes = Object.freeze([...(init.hiddenSizes ?? [96, 192, 384, 768])]);
-    this.depths = Object.freeze([...(init.depths ?? [3, 3, 9, 3])]);
+    this.hiddenSizes = init.hiddenSizes ?? Object.freeze([96, 192, 384, 768]);
+    this.depths = init.depths ?? Object.freeze([3, 3, 9, 3]);
     this.numStages = init.numStages ?? this.depths.length;
     this.hiddenAct = init.hiddenAct ?? 'gelu';
     this.initializerRange = init.initializerRange ?? 0.02;

@@ -1,9 +1,16 @@
 import type { BackbonePlugin } from '../../src/contracts.js';
 import { ConvNextBackbone, ConvNextV2Backbone } from './backbone.js';
 import { ConvNextConfig, ConvNextV2Config } from './config.js';
+import {
+  ConvNextForImageClassification,
+  ConvNextModel,
+  ConvNextV2ForImageClassification,
+  ConvNextV2Model,
+} from './models.js';
 
 export * from './backbone.js';
 export { ConvNextConfig, type ConvNextConfigInit, ConvNextV2Config, type ConvNextV2ConfigInit } from './config.js';
+export * from './keras.js';
 export * from './models.js';
 
 /** ConvNeXt V2 (Woo et al. 2023) as a plugin. */
@@ -12,6 +19,8 @@ export const convNextV2: BackbonePlugin<ConvNextV2Config> = {
   prefix: 'convnextv2',
   readConfig: (json, origin, selection) => ConvNextV2Config.fromJSON(json, origin, selection),
   create: (scope, config) => new ConvNextV2Backbone(scope, config),
+  createModel: (scope, config) => new ConvNextV2Model(scope, config),
+  createImageClassifier: (scope, config) => new ConvNextV2ForImageClassification(scope, config),
 };
 
 /** ConvNeXt (Liu et al. 2022) as a plugin. */
@@ -20,4 +29,6 @@ export const convNext: BackbonePlugin<ConvNextConfig> = {
   prefix: 'convnext',
   readConfig: (json, origin, selection) => ConvNextConfig.fromJSON(json, origin, selection),
   create: (scope, config) => new ConvNextBackbone(scope, config),
+  createModel: (scope, config) => new ConvNextModel(scope, config),
+  createImageClassifier: (scope, config) => new ConvNextForImageClassification(scope, config),
 };

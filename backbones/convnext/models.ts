@@ -6,7 +6,7 @@ import { classificationLoss, inferProblemType, type ProblemType } from '../../sr
 import { type ModelOutput, modelOutput, tidyOutput } from '../../src/nn/outputs.js';
 import { PretrainedModel } from '../../src/weights/pretrained-model.js';
 import { ConvNextConfig, type ConvNextConfigBase, ConvNextV2Config } from './config.js';
-import { type Body, convNextBody, runBody } from './network.js';
+import { type Body, convNextBody, runBody, strideAt } from './network.js';
 
 /** How one call runs; without `training` it is inference. */
 export interface ForwardOptions extends Partial<Mode> {
@@ -52,6 +52,11 @@ abstract class ConvNextModelBase<Config extends ConvNextConfigBase> extends Pool
     super(scope, config, layout, scope);
   }
 
+  /** Pixels of the picture per cell of `lastHiddenState`. */
+  get stride(): number {
+    return strideAt(this.config.numStages, this.config);
+  }
+
   /** Pictures [n, h, w, channels] through the whole network. The caller disposes the output. Throws E_SHAPE, E_ARGUMENT. */
   forward(pixels: tf.Tensor4D, options: ForwardOptions = {}): ModelOutput<ConvNextModelFields> {
     return tidyOutput(() => {
@@ -93,13 +98,15 @@ abstract class ConvNextForImageClassificationBase<Config extends ConvNextConfigB
     return tidyOutput(() => {
       const { pooled, hiddenStates } = this.run(pixels, options);
       const logits = this.#classifier?.(pooled) ?? pooled;
-      return modelOutput({ loss: labels && this.#loss(logits, labels), logits, hiddenStates });
+      return modelOutput({ loss: labels == null ? undefined : this.#loss(logits, labels), logits, hiddenStates });
     });
   }
 
   #loss(logits: tf.Tensor2D, labels: tf.Tensor): tf.Scalar {
-    this.#problemType ??= inferProblemType(this.config.numLabels, labels);
-    return classificationLoss(logits, labels, this.#problemType);
+    const problemType = this.#problemType ?? inferProblemType(this.config.numLabels, labels);
+    const loss = classificationLoss(logits, labels, problemType);
+    this.#problemType = problemType; // only now, since labels that do not fit suggest nothing
+    return loss;
   }
 }
 

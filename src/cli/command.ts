@@ -50,6 +50,13 @@ export function readWhole(option: string, text: string): number {
   throw new ConvNextV2Error('E_USAGE', { path: option, wanted: 'a whole number', got: show(text) });
 }
 
+/** A whole number of at least 1 from an option. Throws E_USAGE. */
+export function readCount(option: string, text: string): number {
+  const count = readWhole(option, text);
+  if (count > 0) return count;
+  throw new ConvNextV2Error('E_USAGE', { path: option, wanted: 'a whole number of at least 1', got: show(text) });
+}
+
 /** Names separated by commas. Throws E_USAGE where one is empty. */
 export function readNames(option: string, text: string): readonly string[] {
   const names = text.split(',').map((name) => name.trim());
@@ -75,6 +82,21 @@ export const json = (value: unknown): string => `${JSON.stringify(value, null, 2
 
 /** A message on one line. */
 export const oneLine = (message: string): string => message.replace(/\n\s*/g, '; ');
+
+/** A picture that could not be done. */
+export interface Failure {
+  readonly picture: string;
+  /** On one line. */
+  readonly error: string;
+}
+
+/** Says on stderr what is wrong with a picture. */
+export function reportFailure(picture: string, { path, message }: ConvNextV2Error): Failure {
+  const error = oneLine(path === picture ? message : `${message} (${picture})`);
+  progress('');
+  console.error(error);
+  return { picture, error };
+}
 
 /** Writes to stdout. Throws E_OUTPUT where nobody takes it, with the system's error as the cause. */
 export function print(text: string): Promise<void> {

@@ -1,51 +1,63 @@
-import { basename, dirname, extname, join } from 'node:path';
-import { useBackend } from '../backend/use-backend.js';
-import type { Backbone } from '../contracts.js';
-import { ConvNextV2Error } from '../errors.js';
-import { AutoImageProcessor } from '../image/auto.js';
-import { decodeImage } from '../image/decode.js';
-import { encodePng, featurePicture } from '../image/draw.js';
-import type { ConvNextImageProcessor } from '../image/processor.js';
-import type { RawImage } from '../image/raw-image.js';
-import { extractFeatureMaps, type FeatureMapData } from '../tasks/features.js';
-import { makeFolder, writeFileAtomically } from '../weights/atomic.js';
-import { AutoBackbone } from '../weights/auto.js';
-import { toBytes } from '../weights/dtypes.js';
-import { openSource } from '../weights/source.js';
-import { writeSafetensors } from '../weights/write-safetensors.js';
-import { type Command, json, oneLine, print, progress, readArgs, readNames, readWhole, table } from './command.js';
+import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import { type FeatureMapData, openExtractor } from '../tasks/extractor.js';
+import {
+  type Command,
+  json,
+  print,
+  progress,
+  readArgs,
+  readCount,
+  readNames,
+  reportFailure,
+  table,
+} from './command.js';
+import { FORMATS } from './formats.js';
+import { findInputs, type Input } from './inputs.js';
+import { chooseModel, MODEL_OPTIONS, openModel, warnUntrained } from './model.js';
+import { describeSource, type OutputOptions, openOutput } from './output.js';
 
 const HELP = `Turns pictures into multi-scale feature maps.
 
 Usage: convnextv2 features PICTURES... --model SOURCE [OPTIONS]
 
+  PICTURES               files, folders with pictures in them at any depth, and patterns such as 'photos/**/*.jpg'
   --model SOURCE         a folder with config.json and model.safetensors, a file of these, or a shipped config such as
                          convnextv2-atto (then the weights are fresh and untrained)
-  --out-features NAMES   which maps, as stage2,stage3,stage4; default: the model's own
-  --out DIR              where to write, for each picture, NAME.safetensors with its maps and NAME.features.png with a
-                         picture of them; default: nothing is written
+  --out-features NAMES   which maps, as stage2,stage3,stage4; default: those of the backbone that wrote SOURCE, or of
+                         any other model last_hidden_state
+  --pool                 the mean of each map, a vector, instead of the map; of a whole model its pooler_output
+  --out DIR              where to write; what is there already, of the same pictures by the same model, is not done
+                         again; default: nothing is written
+  --again                do what is there already again
+  --format FORMAT        safetensors: NAME.safetensors for each picture (default); npy: NAME.MAP.npy for each map;
+                         json, parquet: features.json or features.parquet for all
+  --picture              also write NAME.features.png, a picture of the maps of each
+  --batch-size N         how many pictures are computed at once; default 4
   --seed N               for fresh weights; default 0
-  --backend NAME         auto, tensorflow, cpu; default auto
+  --backend NAME         auto, simd, tensorflow, cpu; default auto
   --json                 print JSON instead of a table
 
 Examples:
-  convnextv2 features cat.png --model ./convnextv2-tiny --out-features stage2,stage3,stage4 --out features
+  convnextv2 features cat.png --model ./convnextv2-tiny --out-features stage2,stage3,stage4 --out features --picture
+  convnextv2 features photos --model ./convnextv2-tiny --pool --out features --format parquet
   convnextv2 features *.jpg --model convnextv2-atto --json
 `;
 
 const OPTIONS = {
-  model: { type: 'string' },
+  ...MODEL_OPTIONS,
   'out-features': { type: 'string' },
+  pool: { type: 'boolean', default: false },
   out: { type: 'string' },
-  seed: { type: 'string', default: '0' },
-  backend: { type: 'string', default: 'auto' },
+  format: { type: 'string' },
+  picture: { type: 'boolean', default: false },
+  again: { type: 'boolean', default: false },
+  'batch-size': { type: 'string', default: '4' },
   json: { type: 'boolean', default: false },
 } as const;
 
 /** What came of one picture. */
 interface Result {
   readonly picture: string;
-  readonly milliseconds: number;
   readonly maps: readonly {
     readonly name: string;
     readonly shape: readonly number[];
@@ -57,110 +69,108 @@ interface Result {
 }
 
 async function run(args: readonly string[]): Promise<number> {
-  const { values, positionals: pictures } = readArgs(args, OPTIONS);
-  const { model: source, out } = values;
-  const usage = (path: string, wanted: string) =>
-    new ConvNextV2Error('E_USAGE', { path, wanted, got: 'none', suggestion: 'see convnextv2 features --help' });
-  if (pictures.length === 0) throw usage('PICTURES', 'at least one picture');
-  if (source === undefined) throw usage('--model', 'a model');
-  const seed = readWhole('--seed', values.seed);
+  const { values, positionals } = readArgs(args, OPTIONS);
+  const target = readTarget(values);
+  const batchSize = readCount('--batch-size', values['batch-size']);
   const names = values['out-features'];
   const outFeatures = names === undefined ? undefined : readNames('--out-features', names);
-  const backend = await useBackend(values.backend);
-  const start = performance.now();
-  const backbone = await AutoBackbone.fromPretrained(source, {
-    outFeatures,
-    seed,
-    onProgress: ({ done, total }) => progress(`loading ${source}: ${Math.round((100 * done) / total)} %`),
-  });
-  const processor = await AutoImageProcessor.fromPretrained(source);
-  const loading = performance.now() - start;
-  const trained = (await openSource(source)).openCheckpoint !== undefined;
-  progress('');
-  console.error(`${source}: ready in ${loading.toFixed(0)} ms, backend ${backend.name} (${backend.detail})`);
-  const fileNames = fileNamesOf(pictures);
+  const pool = values.pool ? 'mean' : 'none';
+  const choice = await chooseModel('features', positionals, values);
+  const { source, seed, backend, trained } = choice;
+
+  const { inputs, failures: none } = await findInputs(positionals);
+  const settings = { source: await describeSource(source), outFeatures, pool, seed, backend: backend.name, batchSize };
+  const output = target && (await openOutput(target, settings, inputs));
+  const finishedBefore = output?.finished.size ?? 0;
+  if (finishedBefore > 0)
+    console.error(`${finishedBefore} of ${inputs.length} pictures were finished before (--again does them again)`);
+
   const results: Result[] = [];
-  const failures: { readonly picture: string; readonly error: string }[] = [];
-  for (const [i, picture] of pictures.entries()) {
-    progress(`${picture} (${i + 1} of ${pictures.length})`);
-    try {
-      const result = await extract(picture, backbone, processor, out && join(out, fileNames[i]));
-      progress('');
-      if (!values.json) await print(report(result));
-      results.push(result);
-    } catch (error) {
-      if (!(error instanceof ConvNextV2Error) || error.code === 'E_OUTPUT') throw error;
-      progress('');
-      failures.push({
-        picture,
-        error: oneLine(error.path === picture ? error.message : `${error.message} (${picture})`),
-      });
-      console.error(failures[failures.length - 1].error);
-    }
-  }
-  backbone.dispose();
-  if (values.json) await print(json({ model: source, backend: backend.name, trained, pictures: results, failures }));
-  if (!trained) {
-    console.error(
-      `The weights are untrained (seed ${seed}): the maps show the network at work, not what a trained one sees. For trained ` +
-        'weights, download config.json and model.safetensors of a model, as facebook/convnextv2-tiny-1k-224, into a folder ' +
-        'and give that folder as --model.',
+  const failures = none.map((error) => reportFailure(error.path, error));
+  const todo = unfinished(inputs, output?.finished, batchSize);
+  if (todo.length > 0) {
+    const extractor = await openModel(choice, (source, options) =>
+      openExtractor(source, { ...options, outFeatures, pool }),
     );
+    const start = performance.now();
+    let done = 0;
+    const pictures = todo.map(({ picture }) => picture);
+    for await (const { path: picture, result, error } of extractor.extract(pictures, { batchSize })) {
+      const input = todo[done++];
+      const rate = (done / (performance.now() - start)) * 1000;
+      try {
+        if (error) throw error;
+        if (output?.finished.has(input.name)) continue;
+        const files = (await output?.write(input, result)) ?? [];
+        progress('');
+        if (values.json) results.push(summary(picture, result, files));
+        else await print(report(summary(picture, result, files)));
+      } catch (error) {
+        if (!(error instanceof ConvNextV2Error) || error.code === 'E_OUTPUT') throw error;
+        failures.push(reportFailure(picture, error));
+      }
+      progress(`${done} of ${todo.length}, ${rate.toFixed(1)} pictures/s`);
+    }
+    progress('');
+    await extractor.dispose();
   }
+  const file = await output?.close();
+  if (values.json) {
+    const found = { pictures: results, finishedBefore, failures, ...(file && { file }) };
+    await print(json({ model: source, backend: backend.name, trained, ...found }));
+  } else if (file) {
+    await print(`wrote ${file}\n`);
+  }
+  warnUntrained(choice, 'the maps show the network at work, not what a trained one sees');
   return failures.length > 0 ? 1 : 0;
 }
 
-/** What to call the files of each picture: as the picture, with a number where another one's are called so. */
-export function fileNamesOf(pictures: readonly string[]): readonly string[] {
-  const taken = new Set<string>();
-  return pictures.map((picture) => {
-    const own = basename(picture, extname(picture));
-    let name = own;
-    // not every file system tells a from A
-    for (let i = 2; taken.has(name.toLowerCase()); i++) name = `${own}-${i}`;
-    taken.add(name.toLowerCase());
-    return name;
-  });
+/** What to write where; undefined for nothing. Throws E_USAGE. */
+function readTarget({
+  out,
+  format,
+  picture,
+  pool,
+  again,
+}: {
+  readonly out?: string;
+  readonly format?: string;
+  readonly picture: boolean;
+  readonly pool: boolean;
+  readonly again: boolean;
+}): OutputOptions | undefined {
+  const usage = (path: string, wanted: string, got: string, suggestion?: string) =>
+    new ConvNextV2Error('E_USAGE', { path, wanted, got, suggestion });
+  const known = FORMATS.find((name) => name === (format ?? 'safetensors'));
+  if (!known) throw usage('--format', `one of ${FORMATS.join(', ')}`, show(format), didYouMean(format!, FORMATS));
+  if (picture && pool) throw usage('--picture', 'maps to draw', 'the vectors of --pool');
+  if (out !== undefined) {
+    return { out, format: known, draw: picture ? 'picture' : 'nothing', finished: again ? 'again' : 'skip' };
+  }
+  if (picture || again || format !== undefined) throw usage('--out', 'a folder to write to', 'none');
+  return undefined;
 }
 
-/** `path`: where to write, less the endings. */
-async function extract(
-  picture: string,
-  backbone: Backbone,
-  processor: ConvNextImageProcessor,
-  path: string | undefined,
-): Promise<Result> {
-  const start = performance.now();
-  const photograph = await decodeImage(picture);
-  const maps = await extractFeatureMaps(backbone, processor, photograph);
-  const milliseconds = Math.round(performance.now() - start);
-  return {
-    picture,
-    milliseconds,
-    maps: maps.map((map) => ({ name: map.name, shape: map.shape, stride: map.stride, ...moments(map.data) })),
-    files: path === undefined ? [] : await write(path, photograph, maps),
-  };
+/**
+ * What is left to do. Pictures are computed in batches, and on some backends the last bits depend on what else is in one: so a
+ * batch that is not finished is done again as a whole, and the files are the same however often a run was stopped.
+ */
+function unfinished(
+  inputs: readonly Input[],
+  finished: ReadonlySet<string> | undefined,
+  batchSize: number,
+): readonly Input[] {
+  const todo: Input[] = [];
+  for (let i = 0; i < inputs.length; i += batchSize) {
+    const batch = inputs.slice(i, i + batchSize);
+    if (!batch.every(({ name }) => finished?.has(name))) todo.push(...batch);
+  }
+  return todo;
 }
 
-async function write(path: string, photograph: RawImage, maps: readonly FeatureMapData[]): Promise<readonly string[]> {
-  const [tensors, drawing] = [`${path}.safetensors`, `${path}.features.png`];
-  await makeFolder(dirname(path));
-  await writeSafetensors(
-    tensors,
-    maps.map(({ name, shape, data }) => ({ name, dtype: 'F32', shape, bytes: toBytes('F32', data) })),
-  );
-  const tiles = maps.map(({ name, data, shape: [height, width, channels] }) => ({
-    name,
-    data,
-    height,
-    width,
-    channels,
-  }));
-  const png = await encodePng(featurePicture(photograph, tiles));
-  await writeFileAtomically(drawing, async (handle) => {
-    await handle.writeFile(png);
-  });
-  return [tensors, drawing];
+function summary(picture: string, maps: readonly FeatureMapData[], files: readonly string[]): Result {
+  const described = maps.map(({ name, shape, stride, data }) => ({ name, shape, stride, ...moments(data) }));
+  return { picture, maps: described, files };
 }
 
 function moments(data: Float32Array): { readonly mean: number; readonly deviation: number } {
@@ -169,7 +179,7 @@ function moments(data: Float32Array): { readonly mean: number; readonly deviatio
   return { mean, deviation: Math.sqrt(variance) };
 }
 
-function report({ picture, milliseconds, maps, files }: Result): string {
+function report({ picture, maps, files }: Result): string {
   const rows = maps.map(({ name, shape, stride, mean, deviation }) => [
     name,
     shape.join(' x '),
@@ -178,7 +188,7 @@ function report({ picture, milliseconds, maps, files }: Result): string {
     fixed(deviation),
   ]);
   const written = files.map((file) => `wrote ${file}\n`).join('');
-  return `${picture}: ${milliseconds} ms\n${table(['map', 'shape', 'stride', 'mean', 'deviation'], rows)}${written}`;
+  return `${picture}\n${table(['map', 'shape', 'stride', 'mean', 'deviation'], rows)}${written}`;
 }
 
 /** Four decimals, without the sign of a -0.00001. */

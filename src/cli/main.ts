@@ -2,12 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { packageFile } from '../config/package-files.js';
 import { ConvNextV2Error, didYouMean } from '../errors.js';
+import { classify } from './classify.js';
 import { type Command, oneLine, print, progress } from './command.js';
 import { features } from './features.js';
 import { inspect } from './inspect.js';
 import '../index.js';
 
-const COMMANDS: Readonly<Record<string, Command>> = { features, inspect };
+const COMMANDS: Readonly<Record<string, Command>> = { features, classify, inspect };
 
 const HELP = `convnextv2: ConvNeXt V2 as a vision backbone
 

@@ -26,19 +26,27 @@ export function writeFields(keys: ConfigKeys, config: object): Record<string, un
   return Object.fromEntries(given.map(([field, key]) => [key, fields[field]]));
 }
 
-/** Throws E_CONFIG for fields that the config does not know, with the nearest that it does. */
-export function refuseUnknownFields(keys: ConfigKeys, fields: object, { file }: ConfigOrigin): void {
+/**
+ * The fields of a config that a program makes, copied: its lists and records stay the program's own. Throws E_CONFIG for fields
+ * that the config does not know, with the nearest that it does.
+ */
+export function takeFields<Fields extends object>(keys: ConfigKeys, fields: Fields, { file }: ConfigOrigin): Fields {
   if (typeof fields !== 'object' || fields === null) {
     throw new ConvNextV2Error('E_CONFIG', { path: file, wanted: 'an object of fields', got: show(fields) });
   }
   const known = Object.keys(keys);
   const strangers = Object.keys(fields).filter((field) => !known.includes(field));
-  if (strangers.length === 0) return;
   const problem = (field: string) => ({
     path: `${file}: /${field}`,
     wanted: 'a known field',
     got: show(field),
     suggestion: didYouMean(field, known),
   });
-  throw new ConvNextV2Error('E_CONFIG', strangers.map(problem));
+  if (strangers.length > 0) throw new ConvNextV2Error('E_CONFIG', strangers.map(problem));
+  return Object.fromEntries(Object.entries(fields).map(([field, value]) => [field, copied(value)])) as Fields;
+}
+
+function copied(value: unknown): unknown {
+  if (Array.isArray(value)) return Object.freeze([...value]);
+  return value instanceof Object && value.constructor === Object ? { ...value } : value;
 }

@@ -104,7 +104,11 @@ function refuseIndices(stageNames: readonly string[], given: readonly unknown[],
   return refuse(`${file}: /out_indices`, wanted, show(given), reference, '0 is the stem, -1 the last stage');
 }
 
-function refuse(path: string, wanted: string, got: string, reference: string, suggestion?: string): never {
+/** Longer than the reference's words can get with lists that have room in a model. */
+const LONGEST_MESSAGE = 4000;
+
+function refuse(path: string, wanted: string, got: string, words: string, suggestion?: string): never {
+  const reference = words.length > LONGEST_MESSAGE ? `${words.slice(0, LONGEST_MESSAGE)}...` : words;
   throw new ConvNextV2Error('E_OUT_FEATURES', { path, wanted, got, reference, suggestion });
 }
 

@@ -11,6 +11,9 @@ const SCHEMAS: readonly SchemaName[] = ['convnextv2', 'convnext', 'preprocessor'
 /** A hostile file can have millions of unknown keys; looking for a near one for each takes its time. */
 const MAX_PROBLEMS = 1000;
 
+/** Above the labels of any classifier; each value that is wrong costs memory, in a file of tens of millions all of it. */
+const MAX_VALUES = 1_000_000;
+
 let compiled: Ajv2020 | undefined;
 
 /** One validator for all schemas, since they refer to each other by file name. */
@@ -27,9 +30,11 @@ function validator(): Ajv2020 {
 
 /**
  * Checks a parsed config file, and throws one E_CONFIG with all that is wrong in it. `unknownKeys` is for the top level:
- * `refuse` for our own files, `keep` for those of a Hub, which may hold keys that nobody knows.
+ * `refuse` for our own files, `keep` for those of a Hub, which may hold keys that nobody knows. Throws E_LIMIT for more than a
+ * million values.
  */
 export function validateConfig(schema: SchemaName, value: unknown, { file, unknownKeys }: ConfigOrigin): void {
+  checkCount(value, file);
   const validate = validator().getSchema(`${schema}.schema.json`)!;
   if (validate(value)) return;
   const problems = new Map<string, Problem>();
@@ -41,6 +46,24 @@ export function validateConfig(schema: SchemaName, value: unknown, { file, unkno
     problems.set(pointer, problemAt(pointer, error, file));
   }
   if (problems.size > 0) throw new ConvNextV2Error('E_CONFIG', [...problems.values()]);
+}
+
+/** Throws E_LIMIT for more values than any config has, one within the other or side by side. */
+function checkCount(value: unknown, file: string): void {
+  const found = [value];
+  for (let at = 0; at < found.length; at++) {
+    const next = found[at];
+    if (typeof next !== 'object' || next === null) continue;
+    const inside: readonly unknown[] = Array.isArray(next) ? next : Object.values(next);
+    if (found.length + inside.length > MAX_VALUES) {
+      throw new ConvNextV2Error('E_LIMIT', {
+        path: file,
+        wanted: `a config of at most ${MAX_VALUES} values`,
+        got: 'more',
+      });
+    }
+    for (const item of inside) found.push(item);
+  }
 }
 
 /** The JSON pointer to the place that is wrong; undefined for an error that only repeats another. */
@@ -61,7 +84,7 @@ function problemAt(pointer: string, error: ErrorObject, file: string): Problem {
   if (error.propertyName !== undefined) {
     return { path, wanted: `${inWords(schema)} as the key`, got: show(error.propertyName) };
   }
-  const known = choices(schema).filter((choice) => typeof choice === 'string');
+  const known = (schema.enum ?? []).filter((choice) => typeof choice === 'string');
   const suggestion = typeof error.data === 'string' ? didYouMean(error.data, known) : undefined;
   return { path, wanted: inWords(schema), got: show(error.data), suggestion };
 }

@@ -1,8 +1,9 @@
-import type { RawImage } from './raw-image.js';
+import { newBytes, type RawImage } from './raw-image.js';
 
 /**
  * Cuts height x width out of the middle, beginning at floor((size - cut) / 2) as transformers' `center_crop` does.
  * Where the picture is too small that is negative: zeros lie around it, one more before than behind if their number is odd.
+ * Throws E_LIMIT for a size that no memory can hold.
  */
 export function centerCrop(image: RawImage, height: number, width: number): RawImage {
   const { channels } = image;
@@ -10,7 +11,7 @@ export function centerCrop(image: RawImage, height: number, width: number): RawI
   const left = Math.floor((image.width - width) / 2);
   const first = Math.max(0, left);
   const end = Math.min(image.width, left + width);
-  const data = new Uint8Array(height * width * channels);
+  const data = newBytes(height, width, channels);
   for (let y = Math.max(0, top); y < Math.min(image.height, top + height); y++) {
     const row = y * image.width;
     const kept = image.data.subarray((row + first) * channels, (row + end) * channels);

@@ -1,5 +1,5 @@
 import type { SharpOptions } from 'sharp';
-import { ConvNextV2Error } from '../errors.js';
+import { ConvNextV2Error, show } from '../errors.js';
 import { describeBytes, formatOf, pngSize } from './format.js';
 import { type EncodedImage, type ImageSource, readSource } from './image-source.js';
 import { checkPixels, type ImageLimits, overLimit, readLimits } from './limits.js';
@@ -20,11 +20,15 @@ export interface DecodeOptions extends ImageLimits {
  * Decodes a JPEG, PNG, WebP, AVIF, TIFF or GIF (its first frame), turned upright as its EXIF says. Decoded pixels pass
  * through. 16 bits become 8 by dropping the lower ones (PIL clips gray ones to 255 instead, which whitens them); an ICC
  * profile is disregarded, as PIL does, except for CMYK, which is converted by colour and not by formula.
- * Throws E_IMAGE for what is no whole picture of these formats, E_LIMIT beyond the limits, E_PEER without sharp.
+ * Throws E_IMAGE for what is no whole picture of these formats, E_LIMIT beyond the limits, E_ARGUMENT for an option that
+ * cannot be, E_PEER without sharp.
  */
 export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<RawImage> {
-  const { mode = 'rgb', name = 'image' } = options;
-  const limits = readLimits(options);
+  const { mode = 'rgb', name = 'image', ...wantedLimits } = options;
+  if (mode !== 'rgb' && mode !== 'as-is') {
+    throw new ConvNextV2Error('E_ARGUMENT', { path: 'mode', wanted: 'rgb or as-is', got: show(mode) });
+  }
+  const limits = readLimits(wantedLimits);
   if (typeof source === 'string' || source instanceof URL || source instanceof Uint8Array) {
     return decodeBytes(await readSource(source, name, limits.maxBytes), mode, limits);
   }

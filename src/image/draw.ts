@@ -2,7 +2,7 @@ import { ConvNextV2Error } from '../errors.js';
 import { convertRgb } from './convert-rgb.js';
 import { resizePil } from './pil-resize.js';
 import { type DrawableMap, principalColours } from './principal-colours.js';
-import { checkRawImage, type RawImage } from './raw-image.js';
+import { checkRawImage, newBytes, type RawImage } from './raw-image.js';
 import { loadSharp } from './sharp.js';
 import { drawText, LINE_HEIGHT, textWidth } from './text.js';
 
@@ -27,33 +27,60 @@ export async function encodePng(image: RawImage): Promise<Uint8Array> {
     .toBuffer();
 }
 
+/** A picture, and what to write below it. */
+export interface Tile {
+  readonly image: RawImage;
+  readonly lines: readonly string[];
+}
+
+/**
+ * Rows of pictures on white, all of this height in pixels, with lines of text below each; the font has letters, digits and
+ * `. , -`. Throws E_IMAGE for data that are no picture, E_SHAPE for more than four channels, E_ARGUMENT for a
+ * height that is none, E_LIMIT for more than the memory can hold.
+ */
+export function pictureSheet(rows: readonly (readonly Tile[])[], height: number): RawImage {
+  const tiles = rows.map((row) =>
+    row.map(({ image, lines }) => ({ image: atHeight(convertRgb(checkRawImage(image)), height, 'bicubic'), lines })),
+  );
+  const columns: number[] = [];
+  for (const row of tiles) {
+    for (const [i, { image, lines }] of row.entries()) {
+      columns[i] = Math.max(columns[i] ?? 0, image.width, ...lines.map(textWidth));
+    }
+  }
+  const rowHeights = tiles.map((row) => {
+    return height + 2 * GAP + LINE_HEIGHT * row.reduce((most, { lines }) => Math.max(most, lines.length), 0);
+  });
+  const canvas = blank(total(rowHeights) + GAP, total(columns.map((column) => column + GAP)) + GAP);
+  let top = GAP;
+  for (const [r, row] of tiles.entries()) {
+    let left = GAP;
+    for (const [i, { image, lines }] of row.entries()) {
+      paste(canvas, image, left, top);
+      for (const [line, text] of lines.entries()) drawText(canvas, text, left, top + height + GAP + line * LINE_HEIGHT);
+      left += columns[i] + GAP;
+    }
+    top += rowHeights[r];
+  }
+  return canvas;
+}
+
 /**
  * A photograph and, beside it at the same height, a tile for each feature map: its first three principal components as
  * red, green and blue, one block a cell, with its name and shape below. Throws E_SHAPE for data that do not fit their
  * shape and E_NON_FINITE for a map with NaN or Infinity.
  */
 export function featurePicture(photograph: RawImage, maps: readonly DrawableMap[]): RawImage {
-  const photo = convertRgb(checkRawImage(photograph, 'photograph'));
+  const photo = checkRawImage(photograph, 'photograph');
   const height = Math.min(photo.height, MAX_HEIGHT);
-  const tiles = [
-    { image: atHeight(photo, height, 'bicubic'), lines: ['photograph', `${photo.height} x ${photo.width}`] },
-    ...maps.map((map) => ({
-      image: atHeight(principalColours(checkMap(map)), height, 'nearest'),
-      lines: [map.name, `${map.height} x ${map.width} x ${map.channels}`],
-    })),
-  ];
-  const columns = tiles.map(({ image, lines }) => Math.max(image.width, ...lines.map(textWidth)));
-  const canvas = blank(
-    height + 2 * LINE_HEIGHT + 3 * GAP,
-    columns.reduce((sum, column) => sum + column + GAP, GAP),
+  const tiles = maps.map((map) => ({
+    image: atHeight(principalColours(checkMap(map)), height, 'nearest'),
+    lines: [map.name, `${map.height} x ${map.width} x ${map.channels}`],
+  }));
+  return pictureSheet(
+    [[{ image: photo, lines: ['photograph', `${photo.height} x ${photo.width}`] }, ...tiles]],
+    height,
   );
-  let left = GAP;
-  for (const [i, { image, lines }] of tiles.entries()) {
-    paste(canvas, image, left, GAP);
-    for (const [line, text] of lines.entries()) drawText(canvas, text, left, height + 2 * GAP + line * LINE_HEIGHT);
-    left += columns[i] + GAP;
-  }
-  return canvas;
 }
 
 function checkMap(map: DrawableMap): DrawableMap {
@@ -73,8 +100,10 @@ function atHeight(image: RawImage, height: number, filter: 'bicubic' | 'nearest'
   return resizePil(image, height, Math.max(1, Math.round((image.width * height) / image.height)), filter);
 }
 
+const total = (lengths: readonly number[]): number => lengths.reduce((sum, length) => sum + length, 0);
+
 function blank(height: number, width: number): RawImage {
-  return { data: new Uint8Array(height * width * 3).fill(255), width, height, channels: 3 };
+  return { data: newBytes(height, width, 3).fill(255), width, height, channels: 3 };
 }
 
 function paste(canvas: RawImage, image: RawImage, left: number, top: number): void {

@@ -26,8 +26,11 @@ export async function readSource(
   return { bytes: await readFile(path).catch(refuse(path)), name: path };
 }
 
+/** A colon alone makes no URL: a file may be called `cat-10:30.png`. */
+const URL_LIKE = /^([a-z][a-z\d+.-]*:\/\/|(file|data|blob):)/i;
+
 function toPath(source: string | URL, name: string): string {
-  if (typeof source === 'string' && !/^[a-z][a-z\d+.-]+:/i.test(source)) return source;
+  if (typeof source === 'string' && !URL_LIKE.test(source)) return source;
   try {
     return fileURLToPath(source);
   } catch (cause) {

@@ -1,5 +1,5 @@
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
-import { checkRawImage, type RawImage } from './raw-image.js';
+import { checkRawImage, newBytes, type RawImage } from './raw-image.js';
 
 /** PIL's filters for resizing, placed so that the index of each is PIL's own number for it. */
 export const PIL_FILTERS = ['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming'] as const;
@@ -20,21 +20,23 @@ export function readPilFilter(value: unknown, path = 'resample'): PilFilter {
 /**
  * Resizes as PIL does, to the bit: `Image.fromarray(image).resize((width, height), filter)` of Pillow 13.
  * Two and four channels end in alpha, by which the others are multiplied while they are averaged, as PIL does it.
- * Throws E_IMAGE for data that are no picture and E_ARGUMENT for a size that is none.
+ * Throws E_IMAGE for data that are no picture, E_ARGUMENT for a size or a filter that is none, and E_LIMIT for a size that no
+ * memory can hold.
  */
 export function resizePil(image: RawImage, height: number, width: number, filter: PilFilter): RawImage {
   checkRawImage(image);
+  const known = readPilFilter(filter, 'filter');
   for (const [path, size] of Object.entries({ height, width })) {
     if (!Number.isInteger(size) || size < 1) {
       throw new ConvNextV2Error('E_ARGUMENT', { path, wanted: 'a whole number of at least 1', got: show(size) });
     }
   }
   if (image.height === height && image.width === width) return { ...image, data: new Uint8Array(image.data) };
-  if (filter === 'nearest') return nearest(image, height, width);
+  if (known === 'nearest') return nearest(image, height, width);
   const hasAlpha = image.channels === 2 || image.channels === 4;
   return hasAlpha
-    ? unpremultiply(resample(premultiply(image), height, width, filter))
-    : resample(image, height, width, filter);
+    ? unpremultiply(resample(premultiply(image), height, width, known))
+    : resample(image, height, width, known);
 }
 
 /** Where the vertical pass comes first; from Pillow 13 on, while 12 and older always begin with the horizontal one. */
@@ -50,7 +52,7 @@ function resample(image: RawImage, height: number, width: number, filter: Weight
 
 function nearest(image: RawImage, height: number, width: number): RawImage {
   const { channels } = image;
-  const data = new Uint8Array(height * width * channels);
+  const data = newBytes(height, width, channels);
   const rows = nearestPositions(image.height, height);
   const columns = nearestPositions(image.width, width);
   let at = 0;
@@ -161,7 +163,7 @@ function resizeAlong(axis: Axis, image: RawImage, size: number, filter: Weighted
   const width = axis === 'width' ? size : image.width;
   const rowStride = image.width * channels;
   const step = axis === 'width' ? channels : rowStride;
-  const data = new Uint8ClampedArray(height * width * channels);
+  const data = new Uint8ClampedArray(newBytes(height, width, channels).buffer);
   let to = 0;
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {

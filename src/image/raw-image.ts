@@ -11,7 +11,7 @@ export interface RawImage {
 
 /** Gives back `image` if it is a picture of at least one pixel whose data fit its size; throws E_IMAGE elsewhere. */
 export function checkRawImage(image: RawImage, path = 'image'): RawImage {
-  if (typeof image !== 'object' || image === null) {
+  if (typeof image !== 'object' || image === null || !('data' in image)) {
     throw new ConvNextV2Error('E_IMAGE', {
       path,
       wanted: 'a path, a URL, bytes or decoded pixels',
@@ -37,4 +37,17 @@ export function checkRawImage(image: RawImage, path = 'image'): RawImage {
     });
   }
   return image;
+}
+
+/** The bytes of a picture that is being made, all 0. Throws E_LIMIT for more than the memory can hold. */
+export function newBytes(height: number, width: number, channels: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(height * width * channels);
+  } catch (cause) {
+    throw new ConvNextV2Error(
+      'E_LIMIT',
+      { path: 'image', wanted: 'a picture that fits in memory', got: `${height} x ${width} x ${channels} bytes` },
+      { cause },
+    );
+  }
 }

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Parameter } from '../contracts.js';
-import { ConvNextV2Error } from '../errors.js';
+import { ConvNextV2Error, show } from '../errors.js';
 
 /** Parameters that share a weight decay. */
 export interface ParameterGroup {
@@ -38,7 +38,7 @@ export class AdamW {
   readonly #moments = new Map<Parameter, Moments>();
   #learningRate = 0;
 
-  /** Throws E_ARGUMENT for a number out of range, and for a parameter in two groups. */
+  /** Throws E_ARGUMENT for a number out of range, for what is no parameter, and for a parameter in two groups. */
   constructor(
     groups: readonly ParameterGroup[],
     { learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01 }: AdamWOptions = {},
@@ -53,6 +53,9 @@ export class AdamW {
       const decay = group.weightDecay ?? weightDecay;
       requireAmount('weightDecay', decay);
       for (const parameter of group.parameters) {
+        const isParameter = typeof parameter?.stored === 'function';
+        const got = isParameter ? '' : show(parameter);
+        requireThat('parameters', isParameter, 'parameters, as parameters.values() gives them', got);
         requireThat(parameter.name, !this.#weightDecays.has(parameter), 'one group for each parameter', 'a second one');
         this.#weightDecays.set(parameter, decay);
       }
@@ -71,7 +74,7 @@ export class AdamW {
 
   /**
    * One step down the gradient of `loss`, a scalar, over the trainable parameters; gives its value before the step.
-   * Throws E_ARGUMENT where no trainable parameter takes part in it.
+   * Throws E_ARGUMENT for what is no scalar, and where no trainable parameter takes part in it.
    */
   step(loss: () => tf.Scalar): number {
     const trained = [...this.#weightDecays.keys()].filter(({ trainable }) => trainable);
@@ -79,7 +82,6 @@ export class AdamW {
     return tf.tidy(() => {
       const variables = trained.map(({ variable }) => variable);
       const { value, grads } = gradientsOf(loss, variables);
-      requireThat('loss', value.rank === 0, 'a scalar', `[${value.shape.join(', ')}]`);
       const connected = grads.some((gradient) => gradient != null);
       requireThat('loss', connected, 'a function of the trainable parameters', 'one of none of them');
       const [before] = value.dataSync();
@@ -120,8 +122,19 @@ export class AdamW {
 
 /** What tf.variableGrads gives, but by position, with none for a variable that takes no part, and nothing asserted. */
 function gradientsOf(loss: () => tf.Scalar, variables: tf.Variable[]) {
+  const scalar = () => {
+    const value = loss();
+    const isTensor = value instanceof tf.Tensor;
+    requireThat(
+      'loss',
+      isTensor && value.rank === 0,
+      'a scalar',
+      isTensor ? `[${value.shape.join(', ')}]` : show(value),
+    );
+    return value;
+  };
   try {
-    return tf.engine().gradients(loss, variables, undefined, true);
+    return tf.engine().gradients(scalar, variables, undefined, true);
   } catch (error) {
     // tfjs would keep what it had saved for the way back
     for (const { saved } of tf.engine().state.activeTape ?? []) tf.dispose(saved);

@@ -1,7 +1,13 @@
-import type { Backbone, BackbonePlugin, Selection } from '../contracts.js';
+import type { Backbone, BackbonePlugin, BaseModel, ImageClassifier, Scope, Selection } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { defaultRegistry, type Registry } from '../registry.js';
-import { buildModel, type ModelOptions, openModel, type PretrainedOptions } from './pretrained-model.js';
+import {
+  buildModel,
+  type ModelKind,
+  type ModelOptions,
+  openModel,
+  type PretrainedOptions,
+} from './pretrained-model.js';
 import { type ModelSource, openSource } from './source.js';
 
 interface Registered {
@@ -32,21 +38,57 @@ export const AutoConfig = {
   },
 };
 
-/** A backbone of any registered kind, a third party's as well as ours. Pictures and maps are NHWC. */
-export const AutoBackbone = {
-  /** As `ConvNextV2Backbone.fromPretrained`; throws E_PLUGIN for a `model_type` that no plugin has. */
-  async fromPretrained(
-    source: string | URL,
-    { registry, ...options }: Omit<PretrainedOptions, 'layout'> & Registered = {},
-  ): Promise<Backbone> {
-    return (await openModel((opened) => pluginOf(opened, registry), source, options)).model;
-  },
+/** Options of the Auto classes' `fromPretrained`. */
+export type AutoOptions = Omit<PretrainedOptions, 'layout'> & Registered;
 
-  /** A backbone with fresh weights. */
-  async fromConfig(
-    config: { readonly modelType: string },
-    { registry = defaultRegistry(), seed }: Pick<ModelOptions, 'seed'> & Registered = {},
-  ): Promise<Backbone> {
-    return (await buildModel(registry.get(config.modelType), config, undefined, { seed })).model;
-  },
-};
+/** Opens and makes models of any registered kind; `kindOf` says what a plugin makes. */
+function auto<Model>(kindOf: (plugin: BackbonePlugin) => ModelKind<unknown, Model>) {
+  return {
+    /** As `ConvNextV2Backbone.fromPretrained`; throws E_PLUGIN for a `model_type` that no plugin has, or not as this model. */
+    async fromPretrained(source: string | URL, { registry, ...options }: AutoOptions = {}): Promise<Model> {
+      return (await openModel((opened) => kindOf(pluginOf(opened, registry)), source, options)).model;
+    },
+
+    /** A model with fresh weights. */
+    async fromConfig(
+      config: { readonly modelType: string },
+      { registry = defaultRegistry(), seed }: Pick<ModelOptions, 'seed'> & Registered = {},
+    ): Promise<Model> {
+      return (await buildModel(kindOf(registry.get(config.modelType)), config, undefined, { seed })).model;
+    },
+  };
+}
+
+/** What a plugin makes by a member that it need not have. */
+function optional<Model>(
+  plugin: BackbonePlugin,
+  member: keyof BackbonePlugin,
+  create: (scope: Scope, config: unknown) => Model | undefined,
+): ModelKind<unknown, Model> {
+  return {
+    prefix: plugin.prefix,
+    readConfig: (json, origin, selection) => plugin.readConfig(json, origin, selection),
+    create(scope, config) {
+      const model = create(scope, config);
+      if (model) return model;
+      throw new ConvNextV2Error('E_PLUGIN', {
+        path: plugin.type,
+        wanted: `a plugin with ${member}`,
+        got: 'one without',
+      });
+    },
+  };
+}
+
+/** A backbone of any registered kind, a third party's as well as ours. Pictures and maps are NHWC. */
+export const AutoBackbone = auto<Backbone>((plugin) => plugin);
+
+/** The whole model without a head. */
+export const AutoModel = auto<BaseModel>((plugin) =>
+  optional(plugin, 'createModel', (scope, config) => plugin.createModel?.(scope, config)),
+);
+
+/** The whole model with a classifier. */
+export const AutoModelForImageClassification = auto<ImageClassifier>((plugin) =>
+  optional(plugin, 'createImageClassifier', (scope, config) => plugin.createImageClassifier?.(scope, config)),
+);

@@ -104,6 +104,9 @@ function fits({ shape, size, options }: DeclaredParameter, tensor: StoredTensor)
   return tensor.shape.length === shape.length && tensor.shape.every((length, axis) => length === shape[axis]);
 }
 
+/** A second's worth of looking for near names; a hostile checkpoint can have hundreds of thousands. */
+const MAX_COMPARISONS = 1_000_000;
+
 function differences(
   { loaded, initialized, misshaped, unused }: Plan,
   checkpoint: Checkpoint,
@@ -122,13 +125,14 @@ function differences(
     ];
   }
   const missing = initialized.filter(({ options }) => strict === 'all' || options.part !== 'head');
+  const candidates = missing.length * unused.length > MAX_COMPARISONS ? [] : unused;
   return [
     ...misshaped.map(({ name, wanted, got }) => ({ path: at(name), wanted, got })),
     ...missing.map(({ name, shape }) => ({
       path: at(name),
       wanted: `a tensor [${shape.join(', ')}]`,
       got: 'no tensor of this name',
-      suggestion: didYouMean(name, unused),
+      suggestion: didYouMean(name, candidates),
     })),
     ...(strict === 'all'
       ? unused.map((name) => ({

@@ -1,4 +1,4 @@
-import { type ConfigKeys, FROM_CODE, readFields, refuseUnknownFields, writeFields } from '../config/fields.js';
+import { type ConfigKeys, FROM_CODE, readFields, writeFields } from '../config/fields.js';
 import { readLabels } from '../config/labels.js';
 import { type SchemaName, validateConfig } from '../config/validate.js';
 import type { ConfigOrigin, Selection } from '../contracts.js';
@@ -34,6 +34,8 @@ export interface ConfigDefinition {
   /** The `model_type` of its files, and the name of its schema. */
   readonly modelType: SchemaName;
   readonly keys: ConfigKeys;
+  /** Keys of the fields that may be functions, which no file can hold. */
+  readonly functions: readonly string[];
   /** Fields that give way, by the field whose change makes them. */
   readonly followers: Readonly<Record<string, readonly string[]>>;
 }
@@ -80,16 +82,18 @@ export abstract class PretrainedConfig<Init extends PretrainedConfigInit> {
   readonly #definition: ConfigDefinition;
   readonly #init: Init;
 
-  /** `otherKeys` are those of a file that mean nothing here; `toJSON` writes them back. Throws E_CONFIG with all problems. */
+  /**
+   * `init` is the config's own: see `takeFields`. `otherKeys` are those of a file that mean nothing here; `toJSON` writes
+   * them back. Throws E_CONFIG with all problems.
+   */
   protected constructor(
     definition: ConfigDefinition,
     init: Init,
     origin: ConfigOrigin,
     readonly otherKeys: OtherKeys,
   ) {
-    refuseUnknownFields(definition.keys, init, origin);
     const written = Object.entries(writeFields(definition.keys, init)).filter(
-      ([, value]) => typeof value !== 'function',
+      ([key, value]) => !(definition.functions.includes(key) && typeof value === 'function'),
     );
     validateConfig(definition.modelType, { ...otherKeys, ...Object.fromEntries(written) }, origin);
     const labels = readLabels({ id2label: init.id2label, label2id: init.label2id, num_labels: init.numLabels });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { ensureBackend } from '../backend/use-backend.js';
-import type { ConfigOrigin, Layout, LoadReport, Parameters, Scope, Selection } from '../contracts.js';
+import type { ConfigOrigin, Layout, LoadReport, Parameters, Scope, Selection, Strict } from '../contracts.js';
+import { ConvNextV2Error, show } from '../errors.js';
 import { createScope } from '../nn/scope.js';
 import { makeFolder, writeFileAtomically } from './atomic.js';
 import { toBytes } from './dtypes.js';
@@ -57,7 +58,8 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
 
   /**
    * Opens a model: from a folder, a file, or the name of a shipped config (then with fresh weights). What fitted is in
-   * `report`. Throws E_SOURCE, E_CONFIG, E_OUT_FEATURES, E_SAFETENSORS, E_WEIGHTS (see `strict`).
+   * `report`. Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG, E_OUT_FEATURES, E_SAFETENSORS, E_WEIGHTS (see `strict`), and
+   * E_ARGUMENT for an option that cannot be.
    */
   static async fromPretrained<C extends ModelConfig, M extends PretrainedModel<C>>(
     this: ModelClass<C, M>,
@@ -70,12 +72,13 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
     return model;
   }
 
-  /** Makes a model with fresh weights. */
+  /** Makes a model with fresh weights. Throws E_ARGUMENT for a config of another class, E_LIMIT. */
   static async fromConfig<C extends ModelConfig, M extends PretrainedModel<C>>(
     this: ModelClass<C, M>,
     config: C,
     options: ModelOptions = {},
   ): Promise<M> {
+    requireThat('config', config instanceof this.Config, `a ${this.Config.name}`, config);
     const { model, report } = await buildModel(kindOf(this), config, undefined, options);
     model.#report = report;
     return model;
@@ -93,12 +96,16 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
 
   /**
    * Writes config.json, model.safetensors and preprocessor_config.json, as transformers reads them, into a folder (made
-   * where it is not there). Each file is replaced whole or not at all. Throws E_OUTPUT.
+   * where it is not there). Each file is replaced whole or not at all. Throws E_OUTPUT, E_ARGUMENT for what is no path,
+   * E_CONFIG where the config has a function, E_DISPOSED.
    */
   async savePretrained(folder: string): Promise<void> {
+    requireThat('folder', typeof folder === 'string' && folder !== '', 'the path of a folder', folder);
     const { imageSize } = this.config;
-    const config = { ...this.config.toJSON(), architectures: [this.constructor.name] };
-    const preprocessor = this.#preprocessor ?? (await imageNetPreprocessor(Math.max(...[imageSize].flat())));
+    // the config of a source in half precision says so, and transformers would read what is written here as that
+    const { torch_dtype, ...own } = this.config.toJSON();
+    const config = { ...own, dtype: 'float32', architectures: [this.constructor.name] };
+    const preprocessor = this.#preprocessor ?? (await imageNetPreprocessor(imageSize));
     await makeFolder(folder);
     const tensors = [...this.parameters.values()].map((parameter) => ({
       name: parameter.name,
@@ -142,6 +149,9 @@ export async function openModel<C, M>(
   return { ...(await buildModel(chosen, config, opened, options)), opened };
 }
 
+const LAYOUTS: readonly unknown[] = ['NHWC', 'NCHW'] satisfies Layout[];
+const STRICTS: readonly unknown[] = ['body', 'all', 'none'] satisfies Strict[];
+
 /** Makes a model of this kind, and gives its parameters their values. */
 export async function buildModel<C, M>(
   kind: ModelKind<C, M>,
@@ -149,15 +159,22 @@ export async function buildModel<C, M>(
   opened: ModelSource | undefined,
   options: PretrainedOptions,
 ) {
+  const { layout = 'NHWC', strict = 'body' } = options;
+  requireThat('layout', LAYOUTS.includes(layout), `one of ${LAYOUTS.join(', ')}`, layout);
+  requireThat('strict', STRICTS.includes(strict), `one of ${STRICTS.join(', ')}`, strict);
   await ensureBackend();
   const scope = createScope();
-  const model = kind.create(scope, config, options.layout ?? 'NHWC');
+  const model = kind.create(scope, config, layout);
   const checkpoint = await opened?.openCheckpoint?.();
   try {
     return { model, report: await fillParameters(scope.parameters, checkpoint, { ...options, prefix: kind.prefix }) };
   } finally {
     await checkpoint?.close();
   }
+}
+
+function requireThat(path: string, holds: boolean, wanted: string, got: unknown): void {
+  if (!holds) throw new ConvNextV2Error('E_ARGUMENT', { path, wanted, got: show(got) });
 }
 
 function writeJson(path: string, value: unknown): Promise<void> {

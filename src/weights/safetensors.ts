@@ -1,4 +1,4 @@
-import type { StoredDtype, StoredTensor } from '../contracts.js';
+import type { StoredTensor } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { byteLength, STORED_DTYPES } from './dtypes.js';
 
@@ -70,16 +70,20 @@ export function parseHeader(bytes: Uint8Array, fileSize: number, path: string): 
   return { tensors: new Map(entries), metadata };
 }
 
+/** Throws E_SAFETENSORS for a dtype that is not known, and a shape that is none. */
+export function checkStored({ dtype, shape }: StoredTensor, path: () => string): void {
+  if (!STORED_DTYPES.includes(dtype)) fail(path(), `a dtype out of ${STORED_DTYPES.join(', ')}`, show(dtype));
+  if (!areSizes(shape)) fail(path(), 'a shape: a list of whole numbers', show(shape));
+}
+
 function readEntry(value: unknown, start: number, path: () => string): TensorEntry {
   const { dtype, shape, data_offsets } = Object(value);
-  if (!STORED_DTYPES.includes(dtype))
-    fail(path(), `a dtype that can be read: ${STORED_DTYPES.join(', ')}`, show(dtype));
-  if (!areSizes(shape)) fail(path(), 'a shape: a list of whole numbers', show(shape));
+  checkStored({ dtype, shape }, path);
   if (!areSizes(data_offsets) || data_offsets.length !== 2) {
     fail(path(), 'data_offsets: two whole numbers', show(data_offsets));
   }
   const [begin, end] = data_offsets;
-  const size = byteLength(dtype as StoredDtype, shape);
+  const size = byteLength(dtype, shape);
   if (Number.isNaN(size)) fail(path(), 'a shape with fewer than 2^53 bytes', show(shape));
   if (end - begin !== size) {
     fail(path(), `${size} bytes for ${dtype} ${show(shape)}`, `data_offsets ${show(data_offsets)}`);

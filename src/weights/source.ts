@@ -114,17 +114,22 @@ async function weightsIn(folder: string): Promise<() => Promise<Checkpoint>> {
   });
 }
 
-/** ImageNet's preprocessing at this size, for models whose source says nothing: as the published checkpoints' files have it. */
-export async function imageNetPreprocessor(imageSize: number): Promise<Readonly<Record<string, unknown>>> {
+/**
+ * ImageNet's preprocessing at a config's image_size (the longer side of two; 224 where it has none), for models whose source
+ * says nothing: as the published checkpoints' files have it.
+ */
+export async function imageNetPreprocessor(imageSize: unknown): Promise<Readonly<Record<string, unknown>>> {
+  const given: readonly unknown[] = [imageSize].flat();
+  const sides = given.slice(0, 2).filter((side): side is number => Number.isInteger(side));
   const { $schema, ...shipped } = Object(
     await readJsonFile(packageFile('configs', 'preprocessors', 'imagenet-224.json')),
   );
-  return { ...shipped, size: { shortest_edge: imageSize } };
+  return { ...shipped, size: { shortest_edge: sides.length > 0 ? Math.max(...sides) : 224 } };
 }
 
 /**
- * The preprocessor_config.json of a source: the file itself, that of a folder, or ImageNet's where the source is a config
- * alone. Throws E_SOURCE, E_JSON, E_LIMIT.
+ * The preprocessor_config.json of a source: the file itself, that of a folder, or ImageNet's where there is a config alone.
+ * Throws E_SOURCE, E_JSON, E_LIMIT.
  */
 export async function openPreprocessor(
   source: string | URL,
@@ -140,5 +145,5 @@ export async function openPreprocessor(
   // a JSON file that is no model's config can only be meant as the preprocessor's own, whatever its name
   const { model_type, image_size } = Object(config);
   if (model_type === undefined) return { json: config, file: origin.file };
-  return { json: await imageNetPreprocessor(Number.isInteger(image_size) ? image_size : 224), file: origin.file };
+  return { json: await imageNetPreprocessor(image_size), file: origin.file };
 }

@@ -2,7 +2,7 @@ import type { StoredTensor } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { writeFileAtomically } from './atomic.js';
 import { byteLength, STORED_DTYPES } from './dtypes.js';
-import { parseHeader, where } from './safetensors.js';
+import { checkStored, fail, parseHeader, where } from './safetensors.js';
 
 /** A tensor to be written: its bytes as they will lie in the file, or a function that gives them when they are needed. */
 export interface TensorToWrite extends StoredTensor {
@@ -22,10 +22,10 @@ export async function writeSafetensors(
   tensors: Iterable<TensorToWrite>,
   metadata: Readonly<Record<string, string>> = { format: 'pt' },
 ): Promise<void> {
-  const sorted = inOrder(tensors);
+  const sorted = inOrder(tensors, path);
   const header = makeHeader(sorted, metadata);
-  // what we would refuse to read, we do not write: it names what is wrong, a negative length among others
-  const dataSize = sorted.reduce((size, { dtype, shape }) => size + Math.max(0, byteLength(dtype, shape)), 0);
+  // what we would refuse to read, we do not write
+  const dataSize = sorted.reduce((size, { dtype, shape }) => size + byteLength(dtype, shape), 0);
   parseHeader(header, header.length + dataSize, path);
   await writeFileAtomically(path, async (handle) => {
     await handle.writeFile(header);
@@ -33,9 +33,14 @@ export async function writeSafetensors(
   });
 }
 
-function inOrder(tensors: Iterable<TensorToWrite>): readonly TensorToWrite[] {
+function inOrder(tensors: Iterable<TensorToWrite>, path: string): readonly TensorToWrite[] {
+  const list = [...tensors];
+  for (const tensor of list) {
+    if (typeof tensor.name !== 'string') fail(path, 'a name for each tensor', show(tensor.name));
+    checkStored(tensor, () => where(path, tensor.name));
+  }
   // by UTF-8 bytes, as Rust compares strings: JavaScript's own order differs beyond U+FFFF
-  const keyed = Array.from(tensors, (tensor) => ({
+  const keyed = list.map((tensor) => ({
     tensor,
     rank: STORED_DTYPES.indexOf(tensor.dtype),
     key: Buffer.from(tensor.name),
@@ -64,12 +69,17 @@ function member(name: string, value: object): string {
 }
 
 async function bytesOf({ name, dtype, shape, bytes }: TensorToWrite, path: string): Promise<Uint8Array> {
-  const found = bytes instanceof Uint8Array ? bytes : await bytes();
-  const wanted = byteLength(dtype, shape);
-  if (found.length === wanted) return found;
+  const found = typeof bytes === 'function' ? await bytes() : bytes;
+  const isBytes = found instanceof Uint8Array;
+  const length = byteLength(dtype, shape);
+  if (isBytes && found.length === length) return found;
   throw new ConvNextV2Error('E_ARGUMENT', {
     path: where(path, name),
-    wanted: `${wanted} bytes for ${dtype} ${show(shape)}`,
-    got: `${found.length} bytes`,
+    wanted: `${length} bytes for ${dtype} ${show(shape)}, in a Uint8Array`,
+    got: isBytes ? `${found.length} bytes` : show(found),
+    suggestion:
+      ArrayBuffer.isView(found) && !isBytes
+        ? 'give new Uint8Array(values.buffer, values.byteOffset, values.byteLength)'
+        : undefined,
   });
 }

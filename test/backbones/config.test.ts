@@ -167,12 +167,31 @@ describe('ConvNextV2Config', () => {
     expect([code, path]).to.deep.equal(['E_CONFIG', 'hidden_act']);
   });
 
+  it('takes a function as the activation alone', async () => {
+    const functions = { depths: () => [1], numChannels: () => 3, imageSize: () => 224, id2label: () => ({}) };
+    for (const [field, value] of Object.entries(functions)) {
+      const { code, got } = await failure(() => new ConvNextV2Config({ [field]: value }));
+      expect([code, got], field).to.deep.equal(['E_CONFIG', 'a function']);
+    }
+  });
+
   it('does not change when what it was made from does', () => {
-    const depths = [1, 1];
-    const config = new ConvNextV2Config({ depths, hiddenSizes: [8, 8] });
+    const [depths, imageSize, id2label]: [number[], [number, number], Record<number, string>] = [
+      [1, 1],
+      [48, 64],
+      { 0: 'cat', 1: 'dog' },
+    ];
+    const config = new ConvNextV2Config({ depths, imageSize, id2label, hiddenSizes: [8, 8] });
     depths.push(1);
-    expect(config.depths).to.deep.equal([1, 1]);
+    imageSize[0] = 1;
+    id2label[0] = 'fish';
+    for (const each of [config, config.with({ numChannels: 1 })]) {
+      expect(each.depths).to.deep.equal([1, 1]);
+      expect(each.imageSize).to.deep.equal([48, 64]);
+      expect(each.id2label[0]).to.equal('cat');
+    }
     expect(() => (config.depths as number[]).push(1)).to.throw(TypeError);
+    expect(() => (config.imageSize as unknown as number[]).push(1)).to.throw(TypeError);
   });
 });
 

@@ -195,6 +195,13 @@ describe('ConvNextV2Backbone', () => {
     const { code, message } = await failure(() => pruned.forwardWithHiddenStates(x));
     expect(code).to.equal('E_ARGUMENT');
     expect(message).to.contain('outputHiddenStates: true');
+    // nor by chance, where the last stage is asked for
+    const last = await ConvNextV2Backbone.fromConfig(new ConvNextV2Config(SMALL), { seed: 1 });
+    const { wanted, got } = await failure(() => last.forwardWithHiddenStates(x));
+    expect(`${wanted}, ${got}`).to.equal(
+      'a backbone that was opened for hidden states, with all its stages, one that was not',
+    );
+    last.dispose();
     tf.tidy(() => {
       const { featureMaps, hiddenStates } = whole.forwardWithHiddenStates(x);
       expect(hiddenStates).to.have.length(4);
@@ -268,6 +275,29 @@ describe('ConvNextV2ForImageClassification', () => {
     expect(code).to.equal('E_SHAPE');
     expect(message).to.contain('single_label_classification');
     tf.dispose([x, labels]);
+    model.dispose();
+  });
+
+  it('infers nothing from labels that it refuses', async () => {
+    const model = await ConvNextV2ForImageClassification.fromConfig(new ConvNextV2Config({ ...SMALL, numLabels: 3 }));
+    const before = tf.memory().numTensors;
+    const [x, labels] = [pictures(2), tf.tensor1d([0, 1], 'int32')];
+    expect((await failure(() => model.forward(x, { labels: [0, 1] as never }))).code).to.equal('E_ARGUMENT');
+    const output = model.forward(x, { labels });
+    expect(output.loss!.shape).to.deep.equal([]);
+    output.dispose();
+    tf.dispose([x, labels]);
+    expect(tf.memory().numTensors).to.equal(before);
+    model.dispose();
+  });
+
+  it('takes labels that are null as none', async () => {
+    const model = await ConvNextV2ForImageClassification.fromConfig(new ConvNextV2Config(SMALL));
+    tf.tidy(() => {
+      const output = model.forward(pictures(), { labels: null as never });
+      expect(output.loss).to.equal(undefined);
+      expect(output.toTuple()).to.deep.equal([output.logits]);
+    });
     model.dispose();
   });
 

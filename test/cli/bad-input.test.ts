@@ -92,7 +92,7 @@ describe('cli: bad input gives one clear line, and leaves nothing behind', () =>
     'an unknown backend': [
       'chelsea.png',
       ['--model', 'tiny', '--backend', 'tensorflw'],
-      'E_BACKEND: backend: wanted one of auto, tensorflow, cpu, got "tensorflw" \\(did you mean "tensorflow"\\?\\)',
+      'E_BACKEND: backend: wanted one of auto, tensorflow, simd, cpu, got "tensorflw" \\(did you mean "tensorflow"\\?\\)',
     ],
     'a config name with a typing error': [
       'chelsea.png',

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import { oneLine, readArgs, readNames, readWhole, table } from '../../src/cli/command.js';
-import { fileNamesOf } from '../../src/cli/features.js';
+import { oneLine, readArgs, readCount, readNames, readWhole, table } from '../../src/cli/command.js';
 import { readSize } from '../../src/cli/inspect.js';
 import { ConvNextV2Error } from '../../src/errors.js';
 
@@ -46,6 +45,12 @@ describe('cli: arguments', () => {
     }
   });
 
+  it('reads counts', () => {
+    expect(readCount('--top-k', '1')).to.equal(1);
+    expect(() => readCount('--top-k', '0')).to.throw('E_USAGE: --top-k: wanted a whole number of at least 1, got "0"');
+    expect(() => readCount('--top-k', '-1')).to.throw('E_USAGE: --top-k: wanted a whole number, got "-1"');
+  });
+
   it('reads names', () => {
     expect(readNames('--out-features', 'stage2, stage3')).to.deep.equal(['stage2', 'stage3']);
     for (const text of ['', 'stage1,', 'stage1,,stage2', ' ']) {
@@ -80,23 +85,5 @@ describe('cli: output', () => {
 
   it('puts all problems of a message on one line', () => {
     expect(oneLine('E_CONFIG: 2 problems\n  a: b\n  c: d')).to.equal('E_CONFIG: 2 problems; a: b; c: d');
-  });
-});
-
-describe('cli: names of files', () => {
-  it('are those of the pictures, without folder and ending', () => {
-    expect(fileNamesOf(['a.png', 'b/c.d.jpg', 'e'])).to.deep.equal(['a', 'c.d', 'e']);
-  });
-
-  it('differ where those of the pictures do not', () => {
-    expect(fileNamesOf(['a/x.png', 'b/x.png', 'x.jpg'])).to.deep.equal(['x', 'x-2', 'x-3']);
-  });
-
-  it('differ where a picture is called like a numbered one', () => {
-    expect(fileNamesOf(['x.png', 'b/x.png', 'x-2.png', 'c/x-2.png'])).to.deep.equal(['x', 'x-2', 'x-2-2', 'x-2-3']);
-  });
-
-  it('differ in more than case', () => {
-    expect(fileNamesOf(['x.png', 'X.png'])).to.deep.equal(['x', 'X-2']);
   });
 });

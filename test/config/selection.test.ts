@@ -108,6 +108,16 @@ describe('alignSelection', () => {
     expect(problemOf(undefined, '0').reference).to.equal("out_indices must be a list, got <class 'str'>");
   });
 
+  it('cuts a message short where a hostile list would fill the screen', () => {
+    for (const problem of [
+      problemOf(new Array(100_000).fill('stem')),
+      problemOf(undefined, new Array(100_000).fill(9)),
+    ]) {
+      expect(problem.reference).to.match(/^out_(features|indices) must .*\.\.\.$/);
+      expect(problem.reference).to.have.length(4003);
+    }
+  });
+
   it('agrees with a slow oracle', () => {
     const stages = fc.integer({ min: 1, max: 6 });
     const selections = stages.chain((n) => {

@@ -3,6 +3,7 @@ import { parseJson } from '../../src/config/read-json.js';
 import { type SchemaName, validateConfig } from '../../src/config/validate.js';
 import type { ConfigOrigin } from '../../src/contracts.js';
 import { ConvNextV2Error, type Problem } from '../../src/errors.js';
+import { failure } from '../helpers.js';
 
 function problemsOf(
   schema: SchemaName,
@@ -126,7 +127,7 @@ describe('validateConfig', () => {
         path: 'config.json: /model_type',
         wanted: '"convnext"',
         got: '"convnextv2"',
-        suggestion: 'did you mean "convnext"?',
+        suggestion: undefined, // there is but one choice, and it stands in `wanted`
       },
       { path: 'config.json: /depths/1', wanted: 'a whole number from 1 to 1000', got: '0', suggestion: undefined },
       {
@@ -158,6 +159,18 @@ describe('validateConfig', () => {
       const [{ path, wanted }] = problemsOf('convnext', value);
       expect([path, wanted]).to.deep.equal(['config.json', 'an object']);
     }
+  });
+
+  it('refuses more values than any config has, before it lists a problem for each', async () => {
+    const origin = { file: 'config.json', unknownKeys: 'keep' } as const;
+    const many = { depths: new Array(1_000_000).fill(0) };
+    const circle: Record<string, unknown> = {};
+    circle.itself = [circle, circle];
+    for (const file of [many, { mystery: [many] }, circle]) {
+      const error = await failure(() => validateConfig('convnextv2', file, origin));
+      expect(error).to.include({ code: 'E_LIMIT', path: 'config.json', wanted: 'a config of at most 1000000 values' });
+    }
+    validateConfig('convnextv2', { mystery: new Array(999_990).fill(0) }, origin);
   });
 
   it('lets no hostile key break a message or the validator', () => {

@@ -12,6 +12,7 @@ import {
   decodeImage,
   ERROR_CODES,
   type ErrorCode,
+  extractFeatures,
   readSafetensors,
   useBackend,
 } from '../../src/index.js';
@@ -34,6 +35,7 @@ async function withBackbone(channels: number, run: (backbone: ConvNextV2Backbone
 
 /** What gives the example of each code. That of E_PEER needs a process without sharp: see test/image/decode.test.ts. */
 const EXAMPLES: Readonly<Record<Exclude<ErrorCode, 'E_PEER'>, () => unknown>> = {
+  E_ABORTED: () => extractFeatures('convnextv2-atto', ['cat.png'], { signal: AbortSignal.abort() }).next(),
   E_ARGUMENT: () => new AdamW([], { learningRate: -1 }),
   E_BACKEND: () => useBackend('tensorflo'),
   E_CONFIG: () => ConvNextV2Config.fromJSON({ hidden_act: 'gelo' }),

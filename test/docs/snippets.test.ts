@@ -14,13 +14,14 @@ import { type Block, blocksOf, PAGES, readPage } from './pages.js';
  * - Of an `sh` block the lines that call convnextv2 are run; those that call npm must name scripts that there are.
  * - What a program prints stands in comments behind its console.log, or in the `text` block that follows, where `...` is
  *   anything. What a command prints may stand in a `text` block, too.
+ * - A `python` block stands beside ours for comparison, and is not run.
  *
  * Each page has a folder of its own under out/docs/, where its programs and commands run one after another, with a small
  * classifier in my-model, as savePretrained writes it, and the pictures cat.png and rocket.jpg.
  */
 
 const FOLDER = 'out/docs';
-const LANGUAGES: readonly string[] = ['ts', 'sh', 'json', 'text', ''];
+const LANGUAGES: readonly string[] = ['ts', 'sh', 'json', 'text', 'python', ''];
 
 /** A program, or commands; `line` is where it begins. */
 interface Step {

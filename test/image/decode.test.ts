@@ -292,6 +292,7 @@ describe('decodeImage: sources', () => {
         ['https://example.org/a.png', 'image', '"https://example.org/a.png"'],
         [new URL('https://example.org/a.png'), 'image', '"https://example.org/a.png"'],
         ['', '', 'no such file'],
+        ['cat-10:30.png', 'cat-10:30.png', 'no such file'], // a colon alone makes no URL
       ] as const) {
         expect(await failure(() => decodeImage(source))).to.include({ code: 'E_IMAGE', path, got });
       }
@@ -371,6 +372,19 @@ describe('decodeImage: hostile files', () => {
           path: limit,
         });
       }
+    }
+  });
+
+  it('refuses a limit that there is none of: it would protect from nothing', async () => {
+    const error = await failure(() => decodeImage(gradient(1, 1, 3), { maxPixel: 9 } as never));
+    expect(error).to.include({ code: 'E_ARGUMENT', path: 'maxPixel', suggestion: 'did you mean "maxPixels"?' });
+    expect(await decodeImage(gradient(1, 1, 3), { maxPixels: undefined })).to.include({ width: 1 });
+  });
+
+  it('refuses a mode that there is none of', async () => {
+    for (const mode of ['gray', 'RGB', null]) {
+      const error = await failure(() => decodeImage(gradient(1, 1, 3), { mode } as never));
+      expect(error).to.include({ code: 'E_ARGUMENT', path: 'mode' });
     }
   });
 

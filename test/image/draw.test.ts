@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { decodeImage } from '../../src/image/decode.js';
-import { encodePng, featurePicture } from '../../src/image/draw.js';
+import { encodePng, featurePicture, pictureSheet } from '../../src/image/draw.js';
 import { failure } from '../helpers.js';
 import { gradient } from './helpers.js';
 
@@ -26,6 +26,40 @@ describe('encodePng', () => {
   });
 });
 
+describe('pictureSheet', () => {
+  const tile = (height: number, width: number, ...lines: readonly string[]) => ({
+    image: gradient(height, width, 3),
+    lines,
+  });
+
+  it('lays pictures in rows and columns, with their text below', () => {
+    const [a, b, c] = [tile(10, 20, 'a'), tile(20, 20), tile(10, 5, 'cc', 'c')];
+    const sheet = pictureSheet([[a, b], [c]], 10);
+    // columns of 2 * 12 for `cc`, and of 20 / 2 = 10; rows of 10, with one and two lines of 22, each with two gaps of 8
+    expect([sheet.height, sheet.width]).to.deep.equal([10 + 22 + 16 + 10 + 2 * 22 + 16 + 8, 8 + 24 + 8 + 10 + 8]);
+    const at = (y: number, x: number) => [
+      ...sheet.data.subarray((y * sheet.width + x) * 3, (y * sheet.width + x) * 3 + 3),
+    ];
+    expect(at(8, 8)).to.deep.equal([...a.image.data.subarray(0, 3)]);
+    expect(at(17, 27)).to.deep.equal([...a.image.data.subarray(-3)]);
+    expect(at(8 + 48, 8)).to.deep.equal([...c.image.data.subarray(0, 3)]);
+    expect([at(8, 28), at(8, 50), at(18, 8), at(55, 8)]).to.deep.equal(Array(4).fill([255, 255, 255]));
+    const below = (y: number) => sheet.data.subarray(y * sheet.width * 3, (y + 14) * sheet.width * 3);
+    for (const y of [26, 74, 96]) expect(new Set(below(y)), `${y}`).to.deep.equal(new Set([40, 255]));
+  });
+
+  it('of nothing is a margin', () => {
+    expect(pictureSheet([], 10)).to.include({ height: 8, width: 8 });
+    expect(pictureSheet([[]], 10)).to.include({ height: 10 + 3 * 8, width: 8 });
+  });
+
+  it('refuses what is no picture and no height', async () => {
+    expect((await failure(() => pictureSheet([[tile(2, 2)]], 0))).code).to.equal('E_ARGUMENT');
+    const broken = { image: { ...gradient(2, 2, 3), width: 3 }, lines: [] };
+    expect((await failure(() => pictureSheet([[broken]], 4))).code).to.equal('E_IMAGE');
+  });
+});
+
 describe('featurePicture', () => {
   const photograph = gradient(60, 130, 3);
 
@@ -47,6 +81,8 @@ describe('featurePicture', () => {
     // a cell of the first map is 20 x 20 pixels of one colour
     expect(at(8, 146)).to.deep.equal(at(27, 165));
     expect(at(8, 146)).not.to.deep.equal(at(28, 146));
+    expect(at(8, 261)).to.deep.equal([255, 255, 255]);
+    expect(at(8, 262)).not.to.deep.equal([255, 255, 255]);
     // the labels are dark on white
     const label = image.data.subarray(76 * image.width * 3);
     expect(new Set(label)).to.deep.equal(new Set([40, 255]));

@@ -181,6 +181,19 @@ describe('resizePil', () => {
     expect(await failure(() => resizePil(short, 1, 1, 'box'))).to.include({ code: 'E_IMAGE', path: 'image.data' });
   });
 
+  it('refuses a filter that there is none of', async () => {
+    const image = gradient(4, 5, 3);
+    for (const filter of ['cubic', '__proto__', undefined, 6]) {
+      const error = await failure(() => resizePil(image, 2, 2, filter as never));
+      expect(error).to.include({ code: 'E_ARGUMENT', path: 'filter' });
+    }
+  });
+
+  it('refuses a picture that no memory can hold', async () => {
+    const error = await failure(() => resizePil(gradient(1, 3, 3), 2 ** 25, 2 ** 25, 'nearest'));
+    expect(error).to.include({ code: 'E_LIMIT', path: 'image', wanted: 'a picture that fits in memory' });
+  });
+
   it('refuses to make weights for a gigabyte', async () => {
     const line = gradient(1, 3, 1);
     expect(await failure(() => resizePil(line, 1, 100_000_000, 'bicubic'))).to.include({ code: 'E_LIMIT' });

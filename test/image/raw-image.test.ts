@@ -9,6 +9,17 @@ describe('checkRawImage', () => {
     expect(checkRawImage(image)).to.equal(image);
   });
 
+  it('names what is no picture at all', async () => {
+    for (const [value, got] of [
+      [new ArrayBuffer(8), '{}'],
+      [[], '[]'],
+      [null, 'null'],
+      ['cat.png', '"cat.png"'],
+    ]) {
+      expect(await failure(() => checkRawImage(value as never))).to.include({ code: 'E_IMAGE', path: 'image', got });
+    }
+  });
+
   it('refuses sides that are no positive whole numbers', async () => {
     for (const side of ['height', 'width', 'channels']) {
       for (const value of [0, -1, 1.5, Number.NaN, '3', undefined]) {

@@ -171,6 +171,14 @@ describe('classificationLoss', () => {
     const error = await fail([1, 2], 'multi_label_classification');
     expect(error).to.include({ code: 'E_ARGUMENT', path: 'labels', wanted: 'a tensor', got: '[1,2]' });
   });
+
+  it('refuses labels that are gone, and those that are no numbers', async () => {
+    const gone = tf.tensor1d([0, 1], 'int32');
+    gone.dispose();
+    expect(await fail(gone, 'single_label_classification')).to.include({ code: 'E_DISPOSED', path: 'labels' });
+    const texts = tf.tensor(['0', '1']);
+    expect(await fail(texts, 'regression', tf.zeros([2, 1]))).to.include({ code: 'E_ARGUMENT', got: 'dtype string' });
+  });
 });
 
 describe('inferProblemType', () => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { anySeed, createNormal, createRandom, type Random } from '../../src/nn/random.js';
+import { failure } from '../helpers.js';
 
 const first = (random: Random, count: number) => Array.from({ length: count }, random);
 
@@ -16,6 +17,12 @@ describe('createRandom', () => {
       ['', 'a', 'b', 'ab', 'ba'].map((name) => first(createRandom(seed, name), 3).join()),
     );
     expect(new Set(all).size).to.equal(all.length);
+  });
+
+  it('refuses seeds that are no whole numbers, of which many would be one', async () => {
+    for (const seed of [0.5, Number.NaN, Infinity, 2 ** 53, '1' as never]) {
+      expect(await failure(() => createRandom(seed))).to.include({ code: 'E_ARGUMENT', path: 'seed' });
+    }
   });
 
   it('spreads evenly over [0, 1)', () => {

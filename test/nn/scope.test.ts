@@ -55,6 +55,27 @@ describe('createScope', () => {
     scope.within('b').parameter('a', [2], INIT);
   });
 
+  it('refuses a shape that is none, and a start that would never be drawn', async () => {
+    const wrong: readonly (readonly [unknown, unknown, string])[] = [
+      [[-1], INIT, '[-1]'],
+      [[1.5], INIT, '[1.5]'],
+      [[2 ** 53], INIT, '[9007199254740992]'],
+      [undefined, INIT, 'undefined'],
+      [[1], { init: { truncatedNormal: undefined } }, '{}'], // what a layer gives whose deviation was left out
+      [[1], { init: { truncatedNormal: Number.NaN } }, '{"truncatedNormal":null}'],
+      [[1], { init: { truncatedNormal: -0.02 } }, '{"truncatedNormal":-0.02}'],
+      [[1], { init: { constant: Number.NaN } }, '{"constant":null}'],
+      [[1], {}, 'undefined'],
+      [[1], undefined, 'undefined'],
+    ];
+    for (const [shape, options, got] of wrong) {
+      const scope = createScope();
+      const error = await failure(() => scope.within('head').parameter('weight', shape as never, options as never));
+      expect(error).to.include({ code: 'E_ARGUMENT', path: 'head.weight', got });
+      expect(scope.parameters.size).to.equal(0);
+    }
+  });
+
   it('allocates nothing until a parameter is filled, and nothing after its disposal', () => {
     const before = tf.memory();
     const parameter = declare([1000, 1000]);
@@ -214,5 +235,20 @@ describe('initialValues', () => {
     expect(fillAndRead(1)).to.deep.equal(seeded);
     expect(fillAndRead()).to.not.deep.equal(fillAndRead());
     for (const parameter of scope.parameters.values()) parameter.dispose();
+  });
+
+  it('hold nothing where one of them is too large for any memory, or the seed is none', async () => {
+    const before = tf.memory().numTensors;
+    const scope = createScope();
+    scope.parameter('a', [5], { init: { constant: 1 } });
+    scope.parameter('b', [2 ** 20, 2 ** 20], { init: { truncatedNormal: 1 } });
+    const error = await failure(() => initializeParameters(scope.parameters, 1));
+    expect(error).to.include({ code: 'E_LIMIT', path: 'b', got: `${2 ** 40} values` });
+    expect(tf.memory().numTensors).to.equal(before);
+    const small = createScope();
+    small.parameter('a', [5], { init: { constant: 1 } });
+    small.parameter('b', [5], { init: { truncatedNormal: 1 } });
+    expect((await failure(() => initializeParameters(small.parameters, Number.NaN))).code).to.equal('E_ARGUMENT');
+    expect(tf.memory().numTensors).to.equal(before);
   });
 });

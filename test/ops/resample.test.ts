@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import '../../src/backend/gradients.js';
 import { useBackend } from '../../src/backend/use-backend.js';
 import { type Resampling, resample } from '../../src/ops/resample.js';
+import { failure } from '../helpers.js';
 import { expectClose, fakeKernel, maps, numbers, tensorsLeft, withKernel } from './helpers.js';
 
 type Size = readonly [height: number, width: number];
@@ -155,6 +156,19 @@ describe('resample', () => {
       expect(tensorsLeft(() => slope(x))).to.equal(0);
     });
   }
+
+  it('refuses a way and a size that are none', async () => {
+    const x = maps(numbers(30), [1, 3, 5, 2]);
+    for (const how of ['bicubic', undefined, '__proto__', 'toString']) {
+      const error = await failure(() => resample(x, [2, 2], how as never));
+      expect(error).to.include({ code: 'E_ARGUMENT', path: 'how', wanted: 'one of nearest, bilinear, average' });
+    }
+    for (const size of [[Number.NaN, 2], [2, 1.5], [-1, 2], ['2', 2], [2]]) {
+      const error = await failure(() => resample(x, size as never, 'nearest'));
+      expect(error).to.include({ code: 'E_ARGUMENT', path: 'size' });
+    }
+    expect(resample(x, [0, 4], 'bilinear').shape).to.deep.equal([1, 0, 4, 2]);
+  });
 
   it('keeps a constant map constant', () => {
     for (const how of HOWS) {

@@ -177,6 +177,7 @@ ${USE}`,
         join(app, file),
         `import * as tf from '@tensorflow/tfjs-core';
 import { ConvNextV2Backbone, ConvNextV2Config, type FeatureMaps, type FeatureSpec } from 'convnextv2';
+import { registerSimd, simdThreads } from 'convnextv2/backend';
 import { convNextV2 } from 'convnextv2/backbones/convnext';
 import { backboneContract, type TestRunner } from 'convnextv2/testing';
 import atto from 'convnextv2/configs/backbones/convnextv2-atto.json'${json};
@@ -187,6 +188,8 @@ export async function main(pixels: tf.Tensor4D, runner: TestRunner): Promise<Fea
   const specs: readonly FeatureSpec[] = backbone.featureSpecs;
   const type: string = convNextV2.type;
   backboneContract(runner, { plugin: convNextV2, config: { model_type: type, depths: specs.map(() => 1) } });
+  const isa: string = (await registerSimd()).isa;
+  simdThreads(isa.length);
   // @ts-expect-error: depths are numbers
   new ConvNextV2Config({ depths: 'tiny' });
   // @ts-expect-error: pixels have four dimensions
@@ -205,6 +208,22 @@ export async function main(pixels: tf.Tensor4D, runner: TestRunner): Promise<Fea
       expect(ours.join('\n')).to.equal('');
     }).timeout(60_000);
   }
+
+  it('has the backend alone, which says what it misses when that is needed', async () => {
+    const { stdout, stderr } = await node(
+      app,
+      'backend.mjs',
+      `import { registerSimd, simdThreads, useBackend } from 'convnextv2/backend';
+const refusal = (call) => new Promise((done) => done(call())).catch(({ code, got }) => \`\${code} \${got}\`);
+console.log(await refusal(registerSimd));
+console.log(await refusal(simdThreads));
+console.log((await useBackend('cpu')).name);
+`,
+    );
+    expect(withoutNodesWarnings(stderr)).to.equal('');
+    const refused = 'E_BACKEND the native kernels are not built\n';
+    expect(stdout).to.equal(`${refused}${refused}cpu\n`);
+  });
 
   it('has a command', async () => {
     const main = join(app, 'node_modules/convnextv2', manifest.bin.convnextv2);

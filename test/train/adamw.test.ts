@@ -221,6 +221,27 @@ describe('AdamW', () => {
     expect(optimizer.learningRate).to.equal(0);
   });
 
+  it('refuses what is no parameter, as the entries of a map', async () => {
+    const p = parameter([1], 'head.weight');
+    for (const parameters of [new Map([['head.weight', p]]), [undefined], [p.variable]]) {
+      const error = await failure(() => new AdamW([{ parameters: parameters as never }]));
+      expect(error).to.include({ code: 'E_ARGUMENT', path: 'parameters' });
+    }
+  });
+
+  it('refuses a loss that is no tensor', async () => {
+    const optimizer = new AdamW([{ parameters: [parameter([1])] }]);
+    for (const [value, got] of [
+      [5, '5'],
+      [undefined, 'undefined'],
+      [[tf.scalar(1)], undefined],
+    ]) {
+      const error = await failure(() => optimizer.step(() => value as never));
+      expect(error).to.include({ code: 'E_ARGUMENT', path: 'loss', wanted: 'a scalar', ...(got && { got }) });
+    }
+    optimizer.dispose();
+  });
+
   it('refuses a parameter in two groups', async () => {
     const p = parameter([1], 'head.weight');
     const error = await failure(() => new AdamW([{ parameters: [p] }, { parameters: [p], weightDecay: 0 }]));

@@ -92,6 +92,22 @@ describe('fillParameters', () => {
     expect(await load('x', both)).to.deep.equal([['body.weight', 'body.grn'], ['x.body.weight']]);
   });
 
+  it('looks for near names only as long as there are few enough to compare', async () => {
+    const suggestions = async (missing: number, unused: number) => {
+      const scope = createScope();
+      for (let i = 0; i < missing; i++) scope.parameter(`weight.${i}`, [1], { init: { constant: 0 } });
+      scope.parameter('there', [1], { init: { constant: 0 } });
+      const names = ['there', ...Array.from({ length: unused }, (_, i) => `wieght.${i}`)];
+      const checkpoint = checkpointOf(Object.fromEntries(names.map((name) => [name, { shape: [1] }])));
+      const { problems } = await failure(() => fillParameters(scope.parameters, checkpoint));
+      expect(problems).to.have.length(missing);
+      return problems.filter(({ suggestion }) => suggestion !== undefined).length;
+    };
+    expect(await suggestions(10, 20)).to.equal(10);
+    // 1000 x 1001 pairs; with 200,000 unused names it would take minutes
+    expect(await suggestions(1000, 1001)).to.equal(0);
+  });
+
   it('names everything that does not fit, before it reads anything', async () => {
     const checkpoint = checkpointOf({
       'body.weight': { shape: [3, 2] },

@@ -82,6 +82,7 @@ describe('savePretrained', () => {
       expect(again.config.toJSON()).to.deep.equal({
         ...config.toJSON(),
         architectures: ['ConvNextV2ForImageClassification'],
+        dtype: 'float32',
       });
       tf.tidy(() => {
         const x = tf.randomNormal<tf.Rank.R4>([1, 17, 23, 3]);
@@ -91,6 +92,17 @@ describe('savePretrained', () => {
         size: { shortest_edge: 64 },
       });
       for (const each of [model, again]) each.dispose();
+    });
+  });
+
+  it('says that the weights are float32, whatever its source says', async () => {
+    await inFolder(async (folder) => {
+      await writeFile(join(folder, 'half.json'), '{"depths": [1], "hidden_sizes": [4], "torch_dtype": "float16"}');
+      const half = await ConvNextV2Model.fromConfig(await ConvNextV2Config.fromPretrained(join(folder, 'half.json')));
+      await half.savePretrained(folder);
+      half.dispose();
+      const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'));
+      expect(config).to.include({ dtype: 'float32' }).and.not.have.property('torch_dtype');
     });
   });
 
@@ -124,6 +136,10 @@ describe('savePretrained', () => {
         expect((await failure(() => model.savePretrained(path))).code).to.equal('E_OUTPUT');
       }
       expect(await readFile(join(folder, 'file'), 'utf8')).to.equal('old');
+      for (const path of ['', undefined, null, 5]) {
+        const error = await failure(() => model.savePretrained(path as never));
+        expect(error).to.include({ code: 'E_ARGUMENT', path: 'folder' });
+      }
       // a folder where the weights should go: nothing else is written either
       await mkdir(join(folder, 'model', 'model.safetensors'), { recursive: true });
       expect((await failure(() => model.savePretrained(join(folder, 'model')))).code).to.equal('E_OUTPUT');
@@ -213,6 +229,39 @@ describe('fromPretrained', () => {
       expect(tf.memory().numTensors).to.equal(before);
       expect(await openFiles(folder)).to.equal(0);
     });
+  });
+
+  it('refuses options that cannot be, and leaves nothing behind', async () => {
+    const before = tf.memory().numTensors;
+    const wrong: readonly (readonly [string, unknown])[] = [
+      ['layout', 'nhwc'],
+      ['layout', 'channels_first'],
+      ['strict', 'yes'],
+      ['strict', true],
+      ['seed', 'one'],
+      ['seed', 0.5],
+    ];
+    for (const [path, value] of wrong) {
+      const error = await failure(() => ConvNextV2Model.fromPretrained('convnextv2-atto', { [path]: value }));
+      expect(error, `${path} ${value}`).to.include({ code: 'E_ARGUMENT', path });
+    }
+    expect(tf.memory().numTensors).to.equal(before);
+  });
+
+  it('refuses a model that no memory can hold', async () => {
+    const before = tf.memory().numTensors;
+    const config = new ConvNextV2Config({ depths: [1], hiddenSizes: [65536] });
+    const { code, path } = await failure(() => ConvNextV2Model.fromConfig(config));
+    expect([code, path]).to.deep.equal(['E_LIMIT', 'encoder.stages.0.layers.0.pwconv1.weight']);
+    expect(tf.memory().numTensors).to.equal(before);
+  });
+
+  it('refuses to make a model from what is no config of its own', async () => {
+    const made = new ConvNextV2Config({ depths: [1], hiddenSizes: [4] });
+    for (const config of [undefined, null, 'convnextv2-atto', {}, made.toJSON(), new ConvNextConfig()]) {
+      const error = await failure(() => ConvNextV2Backbone.fromConfig(config as never));
+      expect(error).to.include({ code: 'E_ARGUMENT', path: 'config', wanted: 'a ConvNextV2Config' });
+    }
   });
 
   it('refuses a config of the other version', async () => {

@@ -109,7 +109,12 @@ describe('openPreprocessor', () => {
       await writeFile(file, '{"model_type": "convnextv2", "image_size": 384}');
       expect((await openPreprocessor(file)).json).to.deep.include({ size: { shortest_edge: 384 } });
       await writeFile(file, '{"model_type": "convnextv2", "image_size": [384, 512]}');
-      expect((await openPreprocessor(file)).json).to.deep.include({ size: { shortest_edge: 224 } });
+      expect((await openPreprocessor(file)).json).to.deep.include({ size: { shortest_edge: 512 } });
+      const many = JSON.stringify(new Array(300_000).fill('x'));
+      for (const none of ['"big"', 'null', '[]', '{}', 'NaN', many]) {
+        await writeFile(file, `{"model_type": "convnextv2", "image_size": ${none}}`);
+        expect((await openPreprocessor(file)).json, none.slice(0, 9)).to.deep.include({ size: { shortest_edge: 224 } });
+      }
     });
   });
 

@@ -126,6 +126,11 @@ describe('writeSafetensors', () => {
         [[{ ...x, shape: [0.5] }], 'E_SAFETENSORS', `${path}: "x"`],
         [[{ ...x, shape: [2] }], 'E_ARGUMENT', `${path}: "x"`],
         [[{ ...x, bytes: async () => new Uint8Array(2) }], 'E_ARGUMENT', `${path}: "x"`],
+        [[{ ...x, bytes: new Int8Array(1) as never }], 'E_ARGUMENT', `${path}: "x"`],
+        [[{ ...x, bytes: undefined as never }], 'E_ARGUMENT', `${path}: "x"`],
+        [[{ ...x, shape: '1' as never }], 'E_SAFETENSORS', `${path}: "x"`],
+        [[{ ...x, dtype: 'F8' as never }], 'E_SAFETENSORS', `${path}: "x"`],
+        [[{ ...x, name: undefined as never }], 'E_SAFETENSORS', path],
       ];
       for (const [tensors, code, where] of refused) {
         for (const metadata of [undefined, {}]) {

@@ -1,0 +1,130 @@
+// Single kernels of the addon, at the shapes of ConvNeXt V2 for a picture of 224 x 224: how much of the limit each reaches.
+//
+//   node bench/kernels.mjs --sizes tiny,base --isas avx512,avx2 --threads 2 --json out.json
+//
+// --kernels  of the names below; --isas by default all that the CPU has
+import { availableParallelism } from 'node:os';
+import { ACTIVATION, allNative, simdThreads } from '../dist/src/backend/simd/native.js';
+import { configOf } from './engines.mjs';
+import { flags, interleave, peakJob, peakOf, percent, printTable, round, summary, writeReport } from './measure.mjs';
+
+const floats = (length) => Float32Array.from({ length }, () => 2 * Math.random() - 1);
+const room = (length) => new Float32Array(length);
+
+/** Arithmetic that counts: measured by the share of the limit. */
+const arithmetic = (shape, operations, run) => ({ shape: shape.join(' x '), operations, run });
+/** Arithmetic that costs less than the memory: measured by the element. */
+const elementwise = (shape, run) => ({ shape: shape.join(' x '), elements: shape.reduce((a, b) => a * b), run });
+
+/** [rows, k] by [k, n] */
+function product(native, rows, k, n, activation = ACTIVATION.linear) {
+  const [a, bias, out] = [floats(rows * k), floats(n), room(rows * n)];
+  const packed = native.packMatrix(floats(k * n), k, n, 0);
+  const run = () => native.matMul(a, packed, bias, activation, rows, k, n, out);
+  return arithmetic([rows, k, n], 2 * rows * k * n, run);
+}
+
+/** What each kernel does in a stage of `c` channels on a map of side x side; `from` channels come into the stage. */
+const KERNELS = {
+  expand: (native, side, c) => product(native, side * side, c, 4 * c),
+  'expand+gelu': (native, side, c) => product(native, side * side, c, 4 * c, ACTIVATION.gelu),
+  reduce: (native, side, c) => product(native, side * side, 4 * c, c),
+  block(native, side, c) {
+    const weights = [
+      native.packDepthwise(floats(49 * c), c),
+      ...[c, c, c].map(floats),
+      native.packMatrix(floats(4 * c * c), c, 4 * c, 0),
+      floats(4 * c),
+      native.packMatrix(floats(4 * c * c), 4 * c, c, 0),
+      floats(c),
+      floats(4 * c),
+    ];
+    const [x, out] = [floats(side * side * c), room(side * side * c)];
+    const operations = 2 * side * side * (49 * c + 8 * c * c);
+    return arithmetic([side, side, c], operations, () => native.block(weights, c, x, 1, side, side, out));
+  },
+  /** The stem, or what comes before a later stage. */
+  patches(native, side, c, from) {
+    const kernel = from === 3 ? 4 : 2;
+    const [before, k] = [kernel * side, kernel * kernel * from];
+    const [x, bias, out] = [floats(before * before * from), floats(c), room(side * side * c)];
+    const packed = native.packMatrix(floats(k * c), k, c, 0);
+    const run = () => native.patches(x, packed, bias, 1, before, before, from, kernel, c, out);
+    return arithmetic([side, side, k, c], 2 * side * side * k * c, run);
+  },
+  depthwise(native, side, c) {
+    const [x, bias, out] = [floats(side * side * c), floats(c), room(side * side * c)];
+    const packed = native.packDepthwise(floats(49 * c), c);
+    const run = () => native.depthwise(x, packed, bias, 1, side, side, c, out);
+    return arithmetic([side, side, c], 2 * side * side * 49 * c, run);
+  },
+  /** The gradient of the taps. */
+  'depthwise-filter'(native, side, c) {
+    const [x, dy, out] = [floats(side * side * c), floats(side * side * c), room(49 * c)];
+    const run = () => native.depthwiseFilter(x, dy, 1, side, side, c, out);
+    return arithmetic([side, side, c], 2 * side * side * 49 * c, run);
+  },
+  /** The gradient of `expand`'s weights. */
+  'product-filter'(native, side, c) {
+    const [rows, n] = [side * side, 4 * c];
+    const [a, b, out] = [floats(rows * c), floats(rows * n), room(c * n)];
+    const run = () => native.matMulTransposed(a, b, rows, c, n, out);
+    return arithmetic([c, rows, n], 2 * rows * c * n, run);
+  },
+  'layer-norm'(native, side, c) {
+    const [x, gamma, beta, out] = [floats(side * side * c), floats(c), floats(c), room(side * side * c)];
+    return elementwise([side, side, c], () => native.layerNorm(x, gamma, beta, 1e-6, side * side, c, out));
+  },
+  gelu(native, side, c) {
+    const [x, out] = [floats(side * side * 4 * c), room(side * side * 4 * c)];
+    return elementwise([side, side, 4 * c], () => native.gelu(x, out));
+  },
+  mean(native, side, c) {
+    const [x, out] = [floats(side * side * c), room(c)];
+    return elementwise([side, side, c], () => native.mean(x, 1, side * side, c, out));
+  },
+};
+
+const { sizes, isas, kernels, threads, runs, json } = flags({
+  sizes: ['tiny', 'base'],
+  isas: allNative().map(({ isa }) => isa),
+  kernels: Object.keys(KERNELS),
+  threads: availableParallelism(),
+  runs: 15,
+  json: '',
+});
+simdThreads(threads);
+
+const reports = [];
+for (const native of allNative().filter(({ isa }) => isas.includes(isa))) {
+  const cases = [];
+  for (const kernel of kernels) {
+    for (const size of sizes) {
+      const { hiddenSizes } = await configOf(size);
+      cases.push(
+        ...hiddenSizes.map((c, i) => ({ kernel, ...KERNELS[kernel](native, 56 >> i, c, hiddenSizes[i - 1] ?? 3) })),
+      );
+    }
+  }
+  const limit = peakJob(native);
+  const [limits, ...times] = await interleave([limit, ...cases], runs);
+  const peak = peakOf(limit, limits);
+  const rows = cases.map(({ kernel, shape, operations, elements }, i) => {
+    const { median, min } = summary(times[i]);
+    const share = operations && round(operations / min / 1e6 / peak);
+    return { kernel, shape, median, min, share, nsAnElement: elements && round((1e6 * min) / elements) };
+  });
+  console.log(`\n${native.isa}, ${threads} threads, peak ${peak} GFLOP/s`);
+  printTable(
+    rows.map(({ kernel, shape, median, min, share, nsAnElement }) => ({
+      kernel,
+      shape,
+      'median ms': median,
+      'min ms': min,
+      'of peak': share && percent(share),
+      'ns an element': nsAnElement,
+    })),
+  );
+  reports.push({ isa: native.isa, peak, rows });
+}
+writeReport(json, { threads, runs, reports });

@@ -1,0 +1,51 @@
+// How a forward's time grows with threads, pixels and batch: ideally as 1 / threads, as the pixels, and as the batch.
+//
+//   node bench/scaling.mjs --size tiny --threads 1,2 --sides 224,320,448 --batches 1,2,4,8 --json out.json
+import { availableParallelism } from 'node:os';
+import { simdThreads } from '../dist/src/backend/simd/native.js';
+import { openEngines } from './engines.mjs';
+import { flags, interleave, printTable, round, summary, writeReport } from './measure.mjs';
+
+const most = availableParallelism();
+const { size, threads, sides, batches, runs, json } = flags({
+  size: 'tiny',
+  threads: most > 1 ? [1, most] : [1],
+  sides: [224, 320, 448],
+  batches: [1, 2, 4, 8],
+  runs: 15,
+  json: '',
+});
+const [side] = sides;
+const [batch] = batches;
+const [simd] = await openEngines(['simd'], { threads: most });
+
+/** The time of each case, and its speed beside the first's: 1 where it grows as it should. */
+async function measure(cases) {
+  const jobs = [];
+  for (const { count, batch, side } of cases) {
+    const { run, close } = await simd.classifier(size, batch, side);
+    jobs.push({ run, close, before: () => void simdThreads(count) });
+  }
+  const times = (await interleave(jobs, runs)).map(summary);
+  for (const job of jobs) job.close();
+  const speeds = cases.map(({ batch, side }, i) => (batch * side * side) / times[i].min);
+  return cases.map((one, i) => ({ ...one, ...times[i], speed: round(speeds[i] / speeds[0]) }));
+}
+
+const rows = [
+  ...(await measure(threads.map((count) => ({ count, side, batch })))),
+  ...(await measure(sides.map((side) => ({ count: most, side, batch })))),
+  ...(await measure(batches.map((batch) => ({ count: most, side, batch })))),
+];
+printTable(
+  rows.map(({ count, side, batch, median, min, speed }) => ({
+    threads: count,
+    side,
+    batch,
+    'median ms': median,
+    'min ms': min,
+    'pictures a second': round((1000 * batch) / min),
+    'pixels a second': speed,
+  })),
+);
+writeReport(json, { size, runs, rows });

@@ -1,0 +1,64 @@
+import { stat } from 'node:fs/promises';
+import { basename, extname, join, sep } from 'node:path';
+import { glob, isDynamicPattern } from 'tinyglobby';
+import { ConvNextV2Error } from '../errors.js';
+
+/** A picture of the command line. */
+export interface Input {
+  readonly picture: string;
+  /** What to call its files, without their endings; no other input's is called so. From a folder, with folders in it. */
+  readonly name: string;
+}
+
+const IN_A_FOLDER = '**/*.{jpg,jpeg,png,webp,avif,tif,tiff,gif}';
+
+/** The picture of a picture's features, as `features --picture` calls it: not taken for a picture where folders are searched. */
+export const DRAWING = '.features.png';
+
+/**
+ * The pictures that are meant by files, folders (with all that is in them and ends like a picture) and globs, each folder's and
+ * glob's in the order of their paths; and what is wrong with those that mean none.
+ */
+export async function findInputs(
+  args: readonly string[],
+): Promise<{ readonly inputs: readonly Input[]; readonly failures: readonly ConvNextV2Error[] }> {
+  const found = await Promise.all(args.map(find));
+  const failures = found.flatMap((inputs, i) => {
+    if (inputs.length > 0) return [];
+    const problem = { path: args[i], wanted: 'at least one picture', got: 'none' };
+    return [new ConvNextV2Error('E_IMAGE', problem)];
+  });
+  return { inputs: named(found.flat()), failures };
+}
+
+async function find(path: string): Promise<readonly Input[]> {
+  const there = await stat(path).catch(() => undefined);
+  if (there?.isDirectory()) return search(path, IN_A_FOLDER);
+  // a file may be called like a pattern
+  if (there || !isDynamicPattern(path)) return [{ picture: path, name: basename(path) }];
+  const segments = path.replaceAll(sep, '/').split('/');
+  const fixed = segments.findIndex((segment) => isDynamicPattern(segment) || segment.includes('\\'));
+  const folder = fixed === 0 ? '.' : `${segments.slice(0, fixed).join('/')}/`;
+  return search(folder, segments.slice(fixed).join('/'));
+}
+
+async function search(folder: string, pattern: string): Promise<readonly Input[]> {
+  const files = await glob(pattern, { cwd: folder, caseSensitiveMatch: false, expandDirectories: false });
+  const pictures = files.filter((file) => !file.endsWith(DRAWING)).sort();
+  // a pattern such as */../../* leads out of its folder, and must not lead the files there
+  const nameOf = (file: string) => (file.startsWith('..') ? basename(file) : file);
+  return pictures.map((file) => ({ picture: join(folder, file), name: nameOf(file) }));
+}
+
+/** With names as those of the pictures, less their endings, and a number where another one's are called so. */
+function named(inputs: readonly Input[]): readonly Input[] {
+  const taken = new Set<string>();
+  return inputs.map(({ picture, name: file }) => {
+    const own = file.slice(0, file.length - extname(file).length);
+    let name = own;
+    // not every file system tells a from A
+    for (let i = 2; taken.has(name.toLowerCase()); i++) name = `${own}-${i}`;
+    taken.add(name.toLowerCase());
+    return { picture, name };
+  });
+}

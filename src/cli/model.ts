@@ -1,0 +1,66 @@
+import { type BackendReport, useBackend } from '../backend/use-backend.js';
+import { ConvNextV2Error } from '../errors.js';
+import { openSource } from '../weights/source.js';
+import { progress, readWhole } from './command.js';
+
+/** The options of all commands that run a model. */
+export const MODEL_OPTIONS = {
+  model: { type: 'string' },
+  seed: { type: 'string', default: '0' },
+  backend: { type: 'string', default: 'auto' },
+} as const;
+
+/** What these options mean. */
+export interface ModelChoice {
+  readonly source: string;
+  /** For fresh weights. */
+  readonly seed: number;
+  readonly backend: BackendReport;
+  /** Whether the source has weights. */
+  readonly trained: boolean;
+}
+
+/** Reads the options, and chooses the backend. Throws E_USAGE, E_BACKEND, E_SOURCE. */
+export async function chooseModel(
+  command: string,
+  pictures: readonly string[],
+  { model: source, seed, backend }: { readonly model?: string; readonly seed: string; readonly backend: string },
+): Promise<ModelChoice> {
+  const usage = (path: string, wanted: string) =>
+    new ConvNextV2Error('E_USAGE', { path, wanted, got: 'none', suggestion: `see convnextv2 ${command} --help` });
+  if (pictures.length === 0) throw usage('PICTURES', 'at least one picture');
+  if (source === undefined) throw usage('--model', 'a model');
+  const choice = { source, seed: readWhole('--seed', seed), backend: await useBackend(backend) };
+  return { ...choice, trained: (await openSource(source)).openCheckpoint !== undefined };
+}
+
+/** Opens the model, and says how long it took. */
+export async function openModel<Model>(
+  { source, seed, backend }: ModelChoice,
+  open: (
+    source: string,
+    options: {
+      readonly seed: number;
+      readonly onProgress: (read: { readonly done: number; readonly total: number }) => void;
+    },
+  ) => Promise<Model>,
+): Promise<Model> {
+  const start = performance.now();
+  const model = await open(source, {
+    seed,
+    onProgress: ({ done, total }) => progress(`loading ${source}: ${Math.round((100 * done) / total)} %`),
+  });
+  progress('');
+  const milliseconds = (performance.now() - start).toFixed(0);
+  console.error(`${source}: ready in ${milliseconds} ms, backend ${backend.name} (${backend.detail})`);
+  return model;
+}
+
+/** Says of fresh weights that they are. */
+export function warnUntrained({ trained, seed }: ModelChoice, what: string): void {
+  if (trained) return;
+  console.error(
+    `The weights are untrained (seed ${seed}): ${what}. For trained weights, download config.json and model.safetensors of a ` +
+      'model, as facebook/convnextv2-tiny-1k-224, into a folder and give that folder as --model.',
+  );
+}

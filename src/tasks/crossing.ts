@@ -1,0 +1,44 @@
+import type { MessagePort } from 'node:worker_threads';
+import { ConvNextV2Error } from '../errors.js';
+import type { ImageSource } from '../image/image-source.js';
+import type { ExtractorOptions, FeatureMapData } from './extractor.js';
+import type { StreamOptions } from './stream.js';
+
+/*
+ * What crosses between a thread and its worker. The worker is made with a Setup, opens its model, and says so by one message:
+ * an error, or nothing. Each Run then has a port of its own: every message to the worker asks for one Reply; closing the port
+ * ends the run.
+ */
+
+export interface Setup {
+  readonly source: string;
+  readonly options: ExtractorOptions;
+  /** The backend of the thread that asks, where it has chosen one. */
+  readonly backend: string | undefined;
+}
+
+export interface Run {
+  readonly pictures: readonly ImageSource[];
+  readonly options: StreamOptions;
+  readonly port: MessagePort;
+}
+
+/** The maps of the next picture, what is wrong with it, or what ended the run. */
+export type Reply =
+  | { readonly result: readonly FeatureMapData[]; readonly error?: undefined; readonly end?: undefined }
+  | { readonly result?: undefined; readonly error: PackedError; readonly end?: undefined }
+  | { readonly result?: undefined; readonly error?: undefined; readonly end: PackedError | Error };
+
+/** An error of ours as it crosses, which a class would do without its fields. */
+export type PackedError = Pick<ConvNextV2Error, 'code' | 'problems'>;
+
+export const packError = ({ code, problems }: ConvNextV2Error): PackedError => ({ code, problems });
+
+export const unpackError = ({ code, problems }: PackedError): ConvNextV2Error => new ConvNextV2Error(code, problems);
+
+/** What was thrown, be it ours or not. */
+export const packThrown = (thrown: unknown): PackedError | Error =>
+  thrown instanceof ConvNextV2Error ? packError(thrown) : new Error(String(thrown));
+
+export const unpackThrown = (packed: PackedError | Error): Error =>
+  packed instanceof Error ? packed : unpackError(packed);

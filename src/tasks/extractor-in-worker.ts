@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { extname } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import * as tf from '@tensorflow/tfjs-core';
+import { ConvNextV2Error } from '../errors.js';
+import { loadSharp } from '../image/sharp.js';
+import { type PackedError, type Reply, type Run, type Setup, unpackError, unpackThrown } from './crossing.js';
+import type { Extractor, ExtractorOptions } from './extractor.js';
+import { refuseAborted } from './stream.js';
+
+/** The worker's program. It is not imported: it stands above this room, on the front door, whose plugins it needs. */
+const PROGRAM = new URL(`../worker${extname(import.meta.url)}`, import.meta.url);
+
+/**
+ * An extractor that does all its work in a thread of its own; an idle one keeps no process alive. Errors come across with
+ * their problems, without their causes. Throws what opening the source throws, and E_ARGUMENT for options that cannot cross.
+ */
+export async function openInWorker(source: string | URL, options: ExtractorOptions): Promise<Extractor> {
+  refuseFunctions(options);
+  await loadSharp(); // as its authors ask: in the main thread first, or its libraries are unloaded with the worker
+  const workerData: Setup = { source: String(source), options, backend: tf.getBackend() };
+  const worker = new Worker(PROGRAM, { workerData, execArgv: flags() });
+  const gone = new AbortController();
+  worker.once('exit', () => gone.abort());
+  const dispose = async () => {
+    await worker.terminate();
+  };
+  try {
+    const [failure] = (await once(worker, 'message')) as [PackedError | Error | undefined];
+    if (failure) throw unpackThrown(failure);
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  worker.on('error', () => {}); // such as a lack of memory: the worker exits, and that is seen
+  worker.unref();
+  return {
+    async *extract(pictures, { signal, ...options }) {
+      const { port1: port, port2 } = new MessageChannel();
+      const run: Run = {
+        pictures: pictures.map((picture) => (picture instanceof URL ? picture.href : picture)),
+        options,
+        port: port2,
+      };
+      worker.postMessage(run, [port2]);
+      const stop = AbortSignal.any([gone.signal, ...(signal ? [signal] : [])]);
+      try {
+        for (const path of pictures) {
+          const { result, error, end } = await ask(port, stop).catch((cause) => {
+            refuseAborted(signal);
+            throw ended(cause);
+          });
+          if (end) throw unpackThrown(end);
+          yield error ? { path, error: unpackError(error) } : { path, result };
+        }
+      } finally {
+        port.close();
+      }
+    },
+    dispose,
+  };
+}
+
+/** The worker's next reply; rejects where it is told to stop. */
+async function ask(port: MessagePort, stop: AbortSignal): Promise<Reply> {
+  const reply = once(port, 'message', { signal: stop });
+  port.postMessage(undefined);
+  return (await reply)[0];
+}
+
+function ended(cause: unknown): ConvNextV2Error {
+  const problem = { path: 'worker', wanted: 'a worker that runs', got: 'one that was disposed, or broke down' };
+  return new ConvNextV2Error('E_DISPOSED', problem, { cause });
+}
+
+function refuseFunctions(options: object): void {
+  for (const path of ['registry', 'onProgress', 'processor']) {
+    if (Object(options)[path] === undefined) continue;
+    throw new ConvNextV2Error('E_ARGUMENT', {
+      path,
+      wanted: 'none, with a worker',
+      got: 'one, which cannot cross to another thread',
+      suggestion: 'leave it out, or do without worker',
+    });
+  }
+}
+
+/** The flags of Node for the worker; undefined for those of this process. */
+function flags(): string[] | undefined {
+  // tsx, for who runs the TypeScript sources, does not reach into workers by itself on Node 20
+  if (import.meta.url.endsWith('.ts')) {
+    const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx/package.json'));
+    const api = JSON.stringify(new URL('dist/esm/api/index.mjs', tsx));
+    return ['--import', `data:text/javascript,import { register } from ${api}; register();`];
+  }
+  // with --eval: it is about this process' program, and a worker refuses it
+  return process.execArgv.some((flag) => flag.startsWith('--input-type')) ? [] : undefined;
+}

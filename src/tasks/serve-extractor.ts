@@ -1,0 +1,42 @@
+import type { MessagePort } from 'node:worker_threads';
+import { useBackend } from '../backend/use-backend.js';
+import type { ImageSource } from '../image/image-source.js';
+import { packError, packThrown, type Reply, type Run, type Setup } from './crossing.js';
+import { type FeatureMapData, openExtractor } from './extractor.js';
+import type { Streamed } from './stream.js';
+
+/** The worker's side: opens the model, and serves runs until it is terminated. */
+export async function serveExtractor(parent: MessagePort, { source, options, backend }: Setup): Promise<void> {
+  try {
+    if (backend) await useBackend(backend);
+    const { extract } = await openExtractor(source, options);
+    parent.on('message', ({ pictures, options, port }: Run) => serve(extract(pictures, options), port));
+    parent.postMessage(undefined);
+  } catch (error) {
+    parent.postMessage(packThrown(error));
+  }
+}
+
+/** Gives one reply for each message; the next picture is already computed while the last reply is looked at. */
+function serve(items: AsyncGenerator<Streamed<ImageSource, readonly FeatureMapData[]>>, port: MessagePort): void {
+  let next = replyOf(items);
+  port.on('message', async () => {
+    const reply = await next;
+    port.postMessage(
+      reply,
+      (reply.result ?? []).map(({ data }) => data.buffer as ArrayBuffer),
+    );
+    next = replyOf(items);
+  });
+  port.on('close', () => items.return(undefined));
+}
+
+/** Never rejects: nobody may be asking any more. */
+async function replyOf(items: AsyncGenerator<Streamed<ImageSource, readonly FeatureMapData[]>>): Promise<Reply> {
+  try {
+    const { value } = await items.next();
+    return value?.error ? { error: packError(value.error) } : { result: value?.result ?? [] };
+  } catch (error) {
+    return { end: packThrown(error) };
+  }
+}
