@@ -62,6 +62,20 @@ INLINE void tileOf(int rows, const float *a, long lda, const float *b, long k, f
   }
 }
 
+/** tileOf for a panel's width that is known at run time. */
+INLINE void tileOfAny(int vectors, int rows, const float *a, long lda, const float *b, long k, float *out) {
+  if (vectors == 1) tileOf<tileRows(1), 1>(rows, a, lda, b, k, out);
+  else if (vectors == 2) tileOf<tileRows(2), 2>(rows, a, lda, b, k, out);
+  else if constexpr (MAX_VECTORS == 3) tileOf<tileRows(3), 3>(rows, a, lda, b, k, out);
+}
+
+/** Shares rows out evenly among tiles of a panel that many vectors wide: f(first row, rows). */
+template <class F> INLINE void eachTile(int vectors, long rows, F f) {
+  const int most = tileRows(vectors);
+  const long tiles = (rows + most - 1) / most;
+  for (long t = 0; t < tiles; t++) f(rows * t / tiles, (int)(rows * (t + 1) / tiles - rows * t / tiles));
+}
+
 /**
  * Rows of A times the panels of B that begin at vectors [from, to); `packed` has all n columns of B, k rows. The sums of a tile
  * go to epilogue(first row, rows, first vector, vectors, sums): they lie in the first-level cache, rows TILE_STRIDE apart.
@@ -71,16 +85,10 @@ static void gemm(const float *a, long lda, long rows, const float *packed, long 
   alignas(64) float sums[12 * TILE_STRIDE];
   eachPanel(n, from, to, [&](long v, int vectors) {
     const float *b = packed + v * LANES * k;
-    const int most = tileRows(vectors);
-    const long tiles = (rows + most - 1) / most;
-    for (long t = 0; t < tiles; t++) {
-      const long first = rows * t / tiles;
-      const int count = (int)(rows * (t + 1) / tiles - first);
-      if (vectors == 1) tileOf<tileRows(1), 1>(count, a + first * lda, lda, b, k, sums);
-      else if (vectors == 2) tileOf<tileRows(2), 2>(count, a + first * lda, lda, b, k, sums);
-      else if constexpr (MAX_VECTORS == 3) tileOf<tileRows(3), 3>(count, a + first * lda, lda, b, k, sums);
+    eachTile(vectors, rows, [&](long first, int count) {
+      tileOfAny(vectors, count, a + first * lda, lda, b, k, sums);
       epilogue(first, count, v, vectors, sums);
-    }
+    });
   });
 }
 

@@ -2,6 +2,10 @@
 #include "kernels.h"
 
 #include "block.h"
+#include "depthwise-any.h"
+#include "grn.h"
+#include "pooling.h"
+#include "winograd.h"
 
 namespace {
 
@@ -110,4 +114,5 @@ double peak(long steps) {
 
 extern const Kernels ISA = {
     ISA_NAME, LANES, packedSize, packPanels, packDepthwise, blocks, matMul, patches, layerNorms, gelus, means, peak,
+    winogradSize, packWinograd, winograd, convolution, depthwise, pool, interpolate, responseNorm,
 };

@@ -23,10 +23,22 @@ export function resample(x: tf.Tensor4D, [height, width]: readonly [number, numb
   });
 }
 
-/** For each cell of the new axis, the one of the old that `nearest` takes. */
-function sources(from: number, to: number): tf.Tensor1D {
+/** The cell of an axis of `from` that cell i of its resampled `to` takes, by `nearest`. */
+export function nearestSource(i: number, from: number, to: number): number {
+  return Math.min(Math.floor(Math.fround(i * Math.fround(from / to))), from - 1);
+}
+
+/** The two that it lies between, by `bilinear`, and the share of the second. */
+export function bilinearTaps(i: number, from: number, to: number): readonly [low: number, high: number, share: number] {
+  // float32 like torch's area_pixel_compute_source_index, and clamped at the first cell
   const scale = Math.fround(from / to);
-  const indices = Int32Array.from({ length: to }, (_, i) => Math.min(Math.floor(Math.fround(i * scale)), from - 1));
+  const source = Math.max(0, Math.fround(Math.fround(scale * Math.fround(i + 0.5)) - 0.5));
+  const low = Math.min(Math.floor(source), from - 1);
+  return [low, Math.min(low + 1, from - 1), Math.min(1, Math.fround(source - low))];
+}
+
+function sources(from: number, to: number): tf.Tensor1D {
+  const indices = Int32Array.from({ length: to }, (_, i) => nearestSource(i, from, to));
   return tf.tensor1d(indices, 'int32');
 }
 
@@ -50,14 +62,10 @@ type Taps = (i: number, from: number, to: number) => readonly (readonly [index: 
 
 const TAPS = {
   bilinear(i, from, to) {
-    // float32 like torch's area_pixel_compute_source_index, and clamped at the first cell
-    const scale = Math.fround(from / to);
-    const source = Math.max(0, Math.fround(Math.fround(scale * Math.fround(i + 0.5)) - 0.5));
-    const low = Math.min(Math.floor(source), from - 1);
-    const share = Math.min(1, Math.fround(source - low));
+    const [low, high, share] = bilinearTaps(i, from, to);
     return [
       [low, 1 - share],
-      [Math.min(low + 1, from - 1), share],
+      [high, share],
     ];
   },
   average(i, from, to) {

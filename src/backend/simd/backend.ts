@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { registerCpuKernels } from '../cpu-kernels.js';
-import { SIMD_KERNELS, type SimdBackend } from './kernels.js';
+import type { SimdBackend } from './kernel.js';
+import { SIMD_KERNELS } from './kernels.js';
 import { type BlockWeights, loadNative } from './native.js';
 
 /**
@@ -15,6 +16,10 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
     readonly native = native;
     readonly #packed = new WeakMap<object, Map<string, Float32Array>>();
     readonly #together = new WeakMap<object, { readonly of: readonly object[]; readonly weights: BlockWeights }>();
+
+    /** What `packedWithin` made: bytes for each tensor, and in all. */
+    readonly #within = new WeakMap<object, number>();
+    #bytesWithin = 0;
 
     constructor() {
       super();
@@ -42,6 +47,15 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
       return packed;
     }
 
+    packedWithin(tensor: tf.TensorInfo, bytes: number, pack: () => Float32Array, name: string) {
+      if (this.#packed.get(tensor.dataId)?.has(name)) return this.packed(tensor, pack, name);
+      if (this.#bytesWithin + bytes > MOST_BYTES) return undefined;
+      const packed = this.packed(tensor, pack, name);
+      this.#within.set(tensor.dataId, (this.#within.get(tensor.dataId) ?? 0) + packed.byteLength);
+      this.#bytesWithin += packed.byteLength;
+      return packed;
+    }
+
     packedTogether(tensors: readonly tf.TensorInfo[], pack: () => BlockWeights): BlockWeights {
       const of = tensors.map(({ dataId }) => dataId);
       const found = this.#together.get(of[0]);
@@ -55,6 +69,7 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
       const disposed = super.disposeData(dataId, force);
       if (disposed) {
         this.#packed.delete(dataId);
+        this.#bytesWithin -= this.#within.get(dataId) ?? 0;
         this.#together.delete(dataId);
       }
       return disposed;
@@ -69,6 +84,9 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
   }
   return { isa: native.isa };
 }
+
+/** Winograd's weights are four times the size of a filter: half a gigabyte holds those of UperNet's head, the widest. */
+const MOST_BYTES = 2 ** 20 * Number(process.env.CONVNEXTV2_WINOGRAD_MB || 512);
 
 /** tfjs takes the backend of the highest priority where a program chooses none; choosing is `useBackend`'s. */
 const SLOWER_THAN_NOTHING = 0;

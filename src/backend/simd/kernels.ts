@@ -1,42 +1,22 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { ACTIVATION, type BlockWeights, type NativeActivation, type NativeKernels } from './native.js';
-
-/** What the kernels need of the backend: values, room for results, and packed weights that live as long as their tensor. */
-export interface SimdBackend {
-  readonly native: NativeKernels;
-  /** The values of a float32 tensor; not to be written to. */
-  floats(tensor: tf.TensorInfo): Float32Array;
-  /** A new float32 tensor that `fill` fills. */
-  output(shape: readonly number[], fill: (out: Float32Array) => void): tf.TensorInfo;
-  /** What `pack` makes of a tensor, made once. `name` tells apart several for one tensor. */
-  packed(tensor: tf.TensorInfo, pack: () => Float32Array, name?: string): Float32Array;
-  /** The same of several tensors together. */
-  packedTogether(tensors: readonly tf.TensorInfo[], pack: () => BlockWeights): BlockWeights;
-}
-
-type Inputs = Readonly<Record<string, tf.TensorInfo>>;
-/** The attributes of the kernels below, as tfjs names them. */
-interface Attributes {
-  readonly strides: number | [number, number];
-  readonly pad: 'valid' | 'same' | number | tf.backend_util.ExplicitPadding;
-  readonly dilations: number | [number, number];
-  readonly dataFormat: 'NHWC' | 'NCHW';
-  readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
-  readonly activation?: string;
-  readonly transposeA: boolean;
-  readonly transposeB: boolean;
-  readonly axis: number | number[];
-  readonly keepDims: boolean;
-  readonly epsilon: number;
-}
-
-/** A kernel, or undefined where it leaves a call to the one of backend `cpu`. */
-type Simd = (backend: SimdBackend, inputs: Inputs, attributes: Attributes) => tf.TensorInfo | undefined;
+import { convolution, depthwiseConvolution } from './convolution.js';
+import { type Attributes, allFloat, type Inputs, type Simd, type SimdBackend } from './kernel.js';
+import { ACTIVATION, type BlockWeights, type NativeActivation } from './native.js';
+import { averagePool, maxPool } from './pooling.js';
+import { resample, resizeBilinear, resizeNearest } from './resize.js';
 
 /** The kernels that replace those of `cpu`, by their names. */
 export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
-  Conv2D: (backend, { x, filter }, attributes) => convolution(backend, x, filter, undefined, attributes),
-  FusedConv2D: (backend, { x, filter, bias }, attributes) => convolution(backend, x, filter, bias, attributes),
+  Conv2D: convolution,
+  FusedConv2D: convolution,
+  DepthwiseConv2dNative: depthwiseConvolution,
+  FusedDepthwiseConv2D: depthwiseConvolution,
+  MaxPool: maxPool,
+  AvgPool: averagePool,
+  ResizeBilinear: resizeBilinear,
+  ResizeNearestNeighbor: resizeNearest,
+  ConvNextV2Resample: resample,
+  ConvNextV2GlobalResponseNorm: responseNorm,
   BatchMatMul: (backend, { a, b }, attributes) => product(backend, a, b, undefined, attributes),
   _FusedMatMul: (backend, { a, b, bias }, attributes) => product(backend, a, b, bias, attributes),
   Mean: (backend, { x }, { axis, keepDims }) => {
@@ -59,49 +39,8 @@ export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
   'convnextBlock:gelu': block,
 };
 
-const allFloat = (...tensors: readonly (tf.TensorInfo | undefined)[]) =>
-  tensors.every(
-    (tensor) => tensor === undefined || (tensor.dtype === 'float32' && tf.util.sizeFromShape(tensor.shape) > 0),
-  );
-
 function activationOf(name: string | undefined): NativeActivation | undefined {
   return name === undefined || name === 'linear' ? ACTIVATION.linear : name === 'relu' ? ACTIVATION.relu : undefined;
-}
-
-/** A convolution that is a matrix product: of patches that do not overlap, 1 x 1 among them; no padding, no dilation. */
-function convolution(
-  backend: SimdBackend,
-  x: tf.TensorInfo,
-  filter: tf.TensorInfo,
-  bias: tf.TensorInfo | undefined,
-  { strides, pad, dilations, dataFormat, dimRoundingMode, activation = 'linear' }: Attributes,
-): tf.TensorInfo | undefined {
-  const [, height, width, channels] = x.shape as [number, number, number, number];
-  const [side, across, , to] = filter.shape as [number, number, number, number];
-  if (dataFormat === 'NCHW' || activation !== 'linear' || side !== across || !allFloat(x, filter, bias))
-    return undefined;
-  const info = tf.backend_util.computeConv2DInfo(
-    x.shape as [number, number, number, number],
-    filter.shape as [number, number, number, number],
-    strides,
-    dilations,
-    pad,
-    dimRoundingMode,
-  );
-  const { padInfo, strideHeight, strideWidth, dilationHeight, dilationWidth, batchSize: n } = info;
-  const padding = padInfo.top + padInfo.bottom + padInfo.left + padInfo.right;
-  if (strideHeight !== side || strideWidth !== side || padding > 0 || dilationHeight * dilationWidth > 1)
-    return undefined;
-  if (bias && bias.shape.join() !== String(to)) return undefined;
-  const packed = backend.packed(filter, () =>
-    backend.native.packMatrix(backend.floats(filter), side * side * channels, to, 0),
-  );
-  const offsets = bias ? backend.floats(bias) : null;
-  return backend.output(info.outShape, (out) => {
-    if (side > 1) backend.native.patches(backend.floats(x), packed, offsets, n, height, width, channels, side, to, out);
-    else
-      backend.native.matMul(backend.floats(x), packed, offsets, ACTIVATION.linear, out.length / to, channels, to, out);
-  });
 }
 
 /** A product of two matrices, the first as it lies; b is packed once for as long as it lives. */
@@ -170,4 +109,11 @@ function foldIntoReduction(
   for (let k = 0; beta && k < 4 * c; k++) for (let j = 0; j < c; j++) sums[j] += beta[k] * weight![k * c + j];
   if (!scale) return [weight!, Float32Array.from(sums)];
   return [weight!.map((value, i) => value * scale[i % c]), Float32Array.from(sums, (value, j) => value * scale[j])];
+}
+
+function responseNorm(backend: SimdBackend, { x, gamma, beta }: Inputs): tf.TensorInfo | undefined {
+  const [n, height, width, channels] = x.shape;
+  if (!allFloat(x, gamma, beta)) return undefined;
+  const [values, g, b] = [x, gamma, beta].map((tensor) => backend.floats(tensor));
+  return backend.output(x.shape, (out) => backend.native.responseNorm(values, g, b, n, height * width, channels, out));
 }

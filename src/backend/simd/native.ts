@@ -19,6 +19,17 @@ export type BlockWeights = readonly [
 export const ACTIVATION = { linear: 0, gelu: 1, relu: 2 } as const;
 export type NativeActivation = (typeof ACTIVATION)[keyof typeof ACTIVATION];
 
+/** `geometry` and, for `NativeKernels.pool` and `.interpolate`, `maps`: the numbers of native/src/geometry.h, in its order. */
+export type Convolve = (
+  geometry: Int32Array,
+  x: Float32Array,
+  packed: Float32Array,
+  bias: Float32Array | null,
+  low: number,
+  high: number,
+  out: Float32Array,
+) => void;
+
 /** The kernels for one instruction set, as native/src/addon.cc has them. Lengths are checked there (RangeError). */
 export interface NativeKernels {
   readonly isa: string;
@@ -59,6 +70,41 @@ export interface NativeKernels {
   ): void;
   gelu(x: Float32Array, out: Float32Array): void;
   mean(x: Float32Array, n: number, positions: number, channels: number, out: Float32Array): void;
+  packWinograd(weights: Float32Array, channels: number, to: number): Float32Array;
+  /** A 3x3 convolution of stride 1; weights by packWinograd. */
+  readonly winograd: Convolve;
+  /** Any convolution; weights [height, width, channels, to] by packMatrix. */
+  readonly convolution: Convolve;
+  /** Weights [height * width, channels] by packDepthwise. */
+  readonly depthwise: Convolve;
+  /** The greatest of each window, NaN apart, or where `greatest` is 0 the mean. */
+  pool(
+    maps: Int32Array,
+    x: Float32Array,
+    rows: Int32Array,
+    columns: Int32Array,
+    greatest: 0 | 1,
+    out: Float32Array,
+  ): void;
+  /** Between two neighbours on each axis; the shares are those of the second. */
+  interpolate(
+    maps: Int32Array,
+    x: Float32Array,
+    rows: Int32Array,
+    rowShares: Float32Array,
+    columns: Int32Array,
+    columnShares: Float32Array,
+    out: Float32Array,
+  ): void;
+  responseNorm(
+    x: Float32Array,
+    gamma: Float32Array,
+    beta: Float32Array,
+    n: number,
+    positions: number,
+    channels: number,
+    out: Float32Array,
+  ): void;
   /** Multiply-adds that never leave the registers, `steps` rounds on every thread: floating point operations done. */
   peak(steps: number): number;
 }

@@ -1,0 +1,52 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Resampling } from '../../ops/resample.js';
+import type { BlockWeights, NativeKernels } from './native.js';
+
+/** What the kernels need of the backend: values, room for results, and packed weights that live as long as their tensor. */
+export interface SimdBackend {
+  readonly native: NativeKernels;
+  /** The values of a float32 tensor; not to be written to. */
+  floats(tensor: tf.TensorInfo): Float32Array;
+  /** A new float32 tensor that `fill` fills. */
+  output(shape: readonly number[], fill: (out: Float32Array) => void): tf.TensorInfo;
+  /** What `pack` makes of a tensor, made once. `name` tells apart several for one tensor. */
+  packed(tensor: tf.TensorInfo, pack: () => Float32Array, name?: string): Float32Array;
+  /** The same where all that is packed so stays within the backend's bound together; undefined where it would not. */
+  packedWithin(tensor: tf.TensorInfo, bytes: number, pack: () => Float32Array, name: string): Float32Array | undefined;
+  disposeIntermediateTensorInfo(tensor: tf.TensorInfo): void;
+  /** The same of several tensors together. */
+  packedTogether(tensors: readonly tf.TensorInfo[], pack: () => BlockWeights): BlockWeights;
+}
+
+export type Inputs = Readonly<Record<string, tf.TensorInfo>>;
+/** The attributes of the kernels below, as tfjs names them. */
+export interface Attributes {
+  readonly strides: number | [number, number];
+  readonly pad: 'valid' | 'same' | number | tf.backend_util.ExplicitPadding;
+  readonly dilations: number | [number, number];
+  readonly dataFormat: 'NHWC' | 'NCHW';
+  readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
+  readonly activation?: string;
+  readonly leakyreluAlpha?: number;
+  readonly filterSize: number | [number, number];
+  readonly alignCorners: boolean;
+  readonly halfPixelCenters: boolean;
+  readonly size: readonly [number, number];
+  readonly height: number;
+  readonly width: number;
+  readonly how: Resampling;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  readonly axis: number | number[];
+  readonly keepDims: boolean;
+  readonly epsilon: number;
+}
+
+/** A kernel, or undefined where it leaves a call to the one of backend `cpu`. */
+export type Simd = (backend: SimdBackend, inputs: Inputs, attributes: Attributes) => tf.TensorInfo | undefined;
+
+/** Whether all are float32 and none is empty. */
+export const allFloat = (...tensors: readonly (tf.TensorInfo | undefined)[]) =>
+  tensors.every(
+    (tensor) => tensor === undefined || (tensor.dtype === 'float32' && tf.util.sizeFromShape(tensor.shape) > 0),
+  );
