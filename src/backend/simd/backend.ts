@@ -49,7 +49,7 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
 
     packedWithin(tensor: tf.TensorInfo, bytes: number, pack: () => Float32Array, name: string) {
       if (this.#packed.get(tensor.dataId)?.has(name)) return this.packed(tensor, pack, name);
-      if (this.#bytesWithin + bytes > MOST_BYTES) return undefined;
+      if (this.#bytesWithin + bytes > mostBytesWithin()) return undefined;
       const packed = this.packed(tensor, pack, name);
       this.#within.set(tensor.dataId, (this.#within.get(tensor.dataId) ?? 0) + packed.byteLength);
       this.#bytesWithin += packed.byteLength;
@@ -86,7 +86,7 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
 }
 
 /** Winograd's weights are four times the size of a filter: half a gigabyte holds those of UperNet's head, the widest. */
-const MOST_BYTES = 2 ** 20 * Number(process.env.CONVNEXTV2_WINOGRAD_MB || 512);
+const mostBytesWithin = () => 2 ** 20 * Number(process.env.CONVNEXTV2_WINOGRAD_MB || 512);
 
 /** tfjs takes the backend of the highest priority where a program chooses none; choosing is `useBackend`'s. */
 const SLOWER_THAN_NOTHING = 0;
