@@ -9,21 +9,38 @@
 /** Outputs of a row at once, so that a weight is loaded once for all of them. */
 static const int TOGETHER = 8;
 
-/** One group of channels of TOGETHER outputs from column w of row h; `inside` where no tap falls beside the map. */
-template <class V, class Inside>
+/**
+ * One group of channels of TOGETHER outputs from column w of row h; `inside` where no tap falls beside the map. The width of the
+ * kernel and the stride along it may be known at compile time (0 where not; dilation is 1 where they are): then every input of a
+ * row is loaded once, and the weights stay in registers.
+ */
+template <int width, int stride, class V, class Inside>
 INLINE void convolveAny(const float *x, const Geometry &g, long h, long w, const float *taps, V bias, Limits limits, float *y, Inside inside) {
   V c[TOGETHER];
   UNROLL for (int i = 0; i < TOGETHER; i++) c[i] = bias;
   for (long r = 0; r < g.kernelHeight; r++) {
     const long row = h * g.strideY - g.top + r * g.dilationY;
     if (row < 0 || row >= g.height) continue;
-    for (long s = 0; s < g.kernelWidth; s++) {
-      const long column = w * g.strideX - g.left + s * g.dilationX;
-      const float *in = x + (row * g.width + column) * g.channels;
-      const V weight = load<V>(taps + (r * g.kernelWidth + s) * Lanes<V>::count);
-      UNROLL for (int i = 0; i < TOGETHER; i++) {
-        if (!inside && (unsigned long)(column + i * g.strideX) >= (unsigned long)g.width) continue;
-        c[i] += load<V>(in + i * g.strideX * g.channels) * weight;
+    const long first = w * g.strideX - g.left;
+    const float *in = x + (row * g.width + first) * g.channels, *weights = taps + r * g.kernelWidth * Lanes<V>::count;
+    const auto beside = [&](long column) { return !inside && (unsigned long)(first + column) >= (unsigned long)g.width; };
+    if constexpr (width > 0) {
+      V weight[width];
+      UNROLL for (int s = 0; s < width; s++) weight[s] = load<V>(weights + s * Lanes<V>::count);
+      UNROLL for (int t = 0; t < (TOGETHER - 1) * stride + width; t++) {
+        if (beside(t)) continue;
+        const V value = load<V>(in + t * g.channels);
+        UNROLL for (int i = 0; i < TOGETHER; i++) {
+          if (t >= i * stride && t < i * stride + width) c[i] += value * weight[t - i * stride];
+        }
+      }
+    } else {
+      for (long s = 0; s < g.kernelWidth; s++) {
+        const V weight = load<V>(weights + s * Lanes<V>::count);
+        UNROLL for (int i = 0; i < TOGETHER; i++) {
+          const long column = i * g.strideX + s * g.dilationX;
+          if (!beside(column)) c[i] += load<V>(in + column * g.channels) * weight;
+        }
       }
     }
   }
@@ -33,8 +50,32 @@ INLINE void convolveAny(const float *x, const Geometry &g, long h, long w, const
   }
 }
 
+/** Row h of the convolution of a picture. */
+template <int width, int stride>
+static void depthwiseAnyRow(const Geometry &g, const float *image, long h, const float *packed, const float *bias, Limits limits, float *y) {
+  const long c = g.channels, taps = g.kernelHeight * g.kernelWidth;
+  for (long w = 0; w < g.outWidth; w += TOGETHER) {
+    const long first = w * g.strideX - g.left, last = first + (TOGETHER - 1) * g.strideX + (g.kernelWidth - 1) * g.dilationX;
+    const bool inside = first >= 0 && last < g.width;
+    eachGroup(c, [&](long at, auto v) __attribute__((always_inline)) {
+      typedef decltype(v) V;
+      const V start = load<V>(bias + at);
+      if (inside) convolveAny<width, stride, V>(image + at, g, h, w, packed + at * taps, start, limits, y + w * c + at, std::true_type{});
+      else convolveAny<width, stride, V>(image + at, g, h, w, packed + at * taps, start, limits, y + w * c + at, std::false_type{});
+    });
+  }
+}
+
+/** depthwiseAnyRow for this geometry: the common ones have one of their own. */
+INLINE auto depthwiseRowFor(const Geometry &g) {
+  if (g.dilationX == 1 && g.kernelWidth == 3 && g.strideX == 1) return depthwiseAnyRow<3, 1>;
+  if (g.dilationX == 1 && g.kernelWidth == 3 && g.strideX == 2) return depthwiseAnyRow<3, 2>;
+  return depthwiseAnyRow<0, 0>;
+}
+
 static void depthwise(const Geometry &g, const float *x, const float *packed, const float *biasOrNull, Limits limits, float *out) {
-  const long c = g.channels, taps = g.kernelHeight * g.kernelWidth, size = g.outWidth * c;
+  const long c = g.channels, size = g.outWidth * c;
+  const auto anyRow = depthwiseRowFor(g);
   const std::vector<float> zeros(biasOrNull ? 0 : c);
   const float *bias = biasOrNull ? biasOrNull : zeros.data();
   const bool ofConvNeXt = g.kernelHeight == KERNEL && g.kernelWidth == KERNEL && g.top == PAD && g.left == PAD && g.outHeight == g.height &&
@@ -48,15 +89,6 @@ static void depthwise(const Geometry &g, const float *x, const float *packed, co
       eachGroup(size, [&](long i, auto v) { store(y + i, limit(load<decltype(v)>(y + i), limits)); });
       return;
     }
-    for (long w = 0; w < g.outWidth; w += TOGETHER) {
-      const long first = w * g.strideX - g.left, last = first + (TOGETHER - 1) * g.strideX + (g.kernelWidth - 1) * g.dilationX;
-      const bool inside = first >= 0 && last < g.width;
-      eachGroup(c, [&](long at, auto v) __attribute__((always_inline)) {
-        typedef decltype(v) V;
-        const V start = load<V>(bias + at);
-        if (inside) convolveAny<V>(image + at, g, h, w, packed + at * taps, start, limits, y + w * c + at, std::true_type{});
-        else convolveAny<V>(image + at, g, h, w, packed + at * taps, start, limits, y + w * c + at, std::false_type{});
-      });
-    }
+    anyRow(g, image, h, packed, bias, limits, y);
   });
 }
