@@ -49,6 +49,17 @@ class Call {
     return (long)number;
   }
 
+  /** Element i of a list of whole numbers of at least 0. */
+  long entry(int at, int i) {
+    napi_value item;
+    double number = -1;
+    if (failed_ || napi_get_element(env_, values_[at], i, &item) != napi_ok || napi_get_value_double(env_, item, &number) != napi_ok ||
+        !(number >= 0 && number <= 2147483648.0)) {
+      fail("a list of whole numbers is missing");
+    }
+    return (long)number;
+  }
+
   double number(int at) {
     double number = 0;
     if (napi_get_value_double(env_, values_[at], &number) != napi_ok) fail("a number is missing");
@@ -223,12 +234,19 @@ napi_value matMul(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** n, height, width, channels, side from an argument on. */
+Patches readPatches(Call &call, int at) {
+  const Patches p = {call.count(at), call.count(at + 1), call.count(at + 2), call.count(at + 3), call.count(at + 4)};
+  if (p.side > p.height || p.side > p.width) call.fail("a patch is larger than the picture");
+  return p;
+}
+
 // patches(x [n, height, width, channels], packed, bias [to] or null, n, height, width, channels, side, to, out)
 napi_value patches(napi_env env, napi_callback_info info) {
   Call call(env, info);
-  const Patches p = {call.count(3), call.count(4), call.count(5), call.count(6), call.count(7)};
+  const Patches p = readPatches(call, 3);
   const long to = call.count(8), k = p.side * p.side * p.channels;
-  if (p.side > p.height || p.side > p.width) call.fail("a patch is larger than the picture");
+  if (!call.ok()) return nullptr;
   const float *x = call.floats(0, p.n * p.height * p.width * p.channels);
   const float *packed = call.floats(1, call.kernels->packedSize(k, to)), *bias = call.floatsOrNull(2, to);
   float *out = call.floats(9, p.n * (p.height / p.side) * (p.width / p.side) * to);
@@ -264,6 +282,119 @@ napi_value mean(napi_env env, napi_callback_info info) {
   const float *x = call.floats(0, n * positions * channels);
   float *out = call.floats(4, n * channels);
   if (call.ok()) call.kernels->mean(x, n, positions, channels, out);
+  return nullptr;
+}
+
+// binary(op, a, b, [size, strides of a, strides of b], out): nine whole numbers, strides 0 where an operand stays the same
+napi_value binary(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  Broadcast shape;
+  long *const fields[] = {shape.size, shape.a, shape.b};
+  long last[2] = {0, 0};
+  for (int i = 0; i < 9; i++) fields[i / 3][i % 3] = call.entry(3, i);
+  for (int i = 0; i < 3; i++) {
+    if (shape.size[i] < 1) call.fail("a count is out of range");
+    last[0] += (shape.size[i] - 1) * shape.a[i];
+    last[1] += (shape.size[i] - 1) * shape.b[i];
+  }
+  long sizes[2] = {0, 0};
+  const float *a = call.floats(1, -1, &sizes[0]), *b = call.floats(2, -1, &sizes[1]);
+  float *out = call.floats(4, shape.size[0] * shape.size[1] * shape.size[2]);
+  const double op = call.number(0);
+  if (!(op >= ADD && op <= MINIMUM) || shape.a[2] > 1 || shape.b[2] > 1) call.fail("an operation is out of range");
+  if (last[0] >= sizes[0] || last[1] >= sizes[1]) call.fail("an operand is smaller than its shape");
+  if (call.ok()) call.kernels->binary((Binary)(int)op, a, b, shape, out);
+  return nullptr;
+}
+
+// unary(op, x, out)
+napi_value unary(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  long count = 0;
+  const double op = call.number(0);
+  const float *x = call.floats(1, -1, &count);
+  float *out = call.floats(2, count);
+  if (!(op >= SQUARE && op <= RECTIFY)) call.fail("an operation is out of range");
+  if (call.ok()) call.kernels->unary((Unary)(int)op, x, count, out);
+  return nullptr;
+}
+
+// sum(x [outer, reduced, inner], outer, reduced, inner, out [outer, inner])
+napi_value sum(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const long outer = call.count(1), reduced = call.count(2), inner = call.count(3);
+  const float *x = call.floats(0, outer * reduced * inner);
+  float *out = call.floats(4, outer * inner);
+  if (call.ok()) call.kernels->sum(x, outer, reduced, inner, out);
+  return nullptr;
+}
+
+// matMulTransposed(a [rows, k], b [rows, n], rows, k, n, out [k, n])
+napi_value matMulTransposed(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const long rows = call.count(2), k = call.count(3), n = call.count(4);
+  const float *a = call.floats(0, rows * k), *b = call.floats(1, rows * n);
+  float *out = call.floats(5, k * n);
+  if (call.ok()) call.kernels->matMulTransposed(a, b, rows, k, n, out);
+  return nullptr;
+}
+
+// depthwiseInput(dy, flipped, n, height, width, channels, dx)
+napi_value depthwiseInput(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const long n = call.count(2), height = call.count(3), width = call.count(4), channels = call.count(5);
+  const long size = n * height * width * channels;
+  const float *dy = call.floats(0, size), *flipped = call.floats(1, 49 * channels);
+  float *dx = call.floats(6, size);
+  if (call.ok()) call.kernels->depthwiseInput(dy, n, height, width, channels, flipped, dx);
+  return nullptr;
+}
+
+// depthwiseFilter(x, dy, n, height, width, channels, out [7, 7, channels])
+napi_value depthwiseFilter(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const long n = call.count(2), height = call.count(3), width = call.count(4), channels = call.count(5);
+  const long size = n * height * width * channels;
+  const float *x = call.floats(0, size), *dy = call.floats(1, size);
+  float *out = call.floats(6, 49 * channels);
+  if (call.ok()) call.kernels->depthwiseFilter(x, dy, n, height, width, channels, out);
+  return nullptr;
+}
+
+// patchesFilter(x, dy, n, height, width, channels, side, to, out [side, side, channels, to])
+napi_value patchesFilter(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const Patches p = readPatches(call, 2);
+  const long to = call.count(7);
+  if (!call.ok()) return nullptr;
+  const float *x = call.floats(0, p.n * p.height * p.width * p.channels);
+  const float *dy = call.floats(1, p.n * (p.height / p.side) * (p.width / p.side) * to);
+  float *out = call.floats(8, p.side * p.side * p.channels * to);
+  if (call.ok()) call.kernels->patchesFilter(p, x, dy, to, out);
+  return nullptr;
+}
+
+// patchesInput(dy, packed, n, height, width, channels, side, to, dx): packed is the filter transposed
+napi_value patchesInput(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const Patches p = readPatches(call, 2);
+  const long to = call.count(7);
+  if (!call.ok()) return nullptr;
+  const float *dy = call.floats(0, p.n * (p.height / p.side) * (p.width / p.side) * to);
+  const float *packed = call.floats(1, call.kernels->packedSize(to, p.side * p.side * p.channels));
+  float *dx = call.floats(8, p.n * p.height * p.width * p.channels);
+  if (call.ok()) call.kernels->patchesInput(p, dy, packed, to, dx);
+  return nullptr;
+}
+
+// layerNormGradient(x, gamma, dy, epsilon, positions, channels, dx, dgamma, dbeta)
+napi_value layerNormGradient(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const long positions = call.count(4), channels = call.count(5), size = positions * channels;
+  const float *x = call.floats(0, size), *gamma = call.floats(1, channels), *dy = call.floats(2, size);
+  const double epsilon = call.number(3);
+  float *dx = call.floats(6, size), *dgamma = call.floats(7, channels), *dbeta = call.floats(8, channels);
+  if (call.ok()) call.kernels->layerNormGradient(x, gamma, dy, (float)epsilon, positions, channels, dx, dgamma, dbeta);
   return nullptr;
 }
 
@@ -352,10 +483,30 @@ napi_value interpolate(napi_env env, napi_callback_info info) {
 // responseNorm(x [n, positions, channels], gamma, beta, n, positions, channels, out)
 napi_value responseNorm(napi_env env, napi_callback_info info) {
   Call call(env, info);
-  const long n = call.count(3), positions = call.count(4), channels = call.count(5);
-  const float *x = call.floats(0, n * positions * channels), *gamma = call.floats(1, channels), *beta = call.floats(2, channels);
-  float *out = call.floats(6, n * positions * channels);
-  if (call.ok()) call.kernels->responseNorm(x, n, positions, channels, gamma, beta, out);
+  const long n = call.count(3), positions = call.count(4), channels = call.count(5), size = n * positions * channels;
+  const float *x = call.floats(0, size), *gamma = call.floats(1, channels), *beta = call.floats(2, channels);
+  float *out = call.floats(6, size);
+  if (call.ok()) call.kernels->responseNorm(x, gamma, beta, n, positions, channels, out);
+  return nullptr;
+}
+
+// responseNormGradient(x, gamma, dy, n, positions, channels, dx, dgamma, dbeta)
+napi_value responseNormGradient(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const long n = call.count(3), positions = call.count(4), channels = call.count(5), size = n * positions * channels;
+  const float *x = call.floats(0, size), *gamma = call.floats(1, channels), *dy = call.floats(2, size);
+  float *dx = call.floats(6, size), *dgamma = call.floats(7, channels), *dbeta = call.floats(8, channels);
+  if (call.ok()) call.kernels->responseNormGradient(x, gamma, dy, n, positions, channels, dx, dgamma, dbeta);
+  return nullptr;
+}
+
+// geluGradient(x, dy, dx)
+napi_value geluGradient(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  long count = 0;
+  const float *x = call.floats(0, -1, &count), *dy = call.floats(1, count);
+  float *dx = call.floats(2, count);
+  if (call.ok()) call.kernels->geluGradient(x, dy, count, dx);
   return nullptr;
 }
 
@@ -400,6 +551,18 @@ napi_value kernelsOf(napi_env env, const Kernels *kernels) {
   define(env, object, "layerNorm", layerNorm, kernels);
   define(env, object, "gelu", gelu, kernels);
   define(env, object, "mean", mean, kernels);
+  define(env, object, "binary", binary, kernels);
+  define(env, object, "unary", unary, kernels);
+  define(env, object, "sum", sum, kernels);
+  define(env, object, "matMulTransposed", matMulTransposed, kernels);
+  define(env, object, "depthwiseInput", depthwiseInput, kernels);
+  define(env, object, "depthwiseFilter", depthwiseFilter, kernels);
+  define(env, object, "patchesFilter", patchesFilter, kernels);
+  define(env, object, "patchesInput", patchesInput, kernels);
+  define(env, object, "layerNormGradient", layerNormGradient, kernels);
+  define(env, object, "responseNorm", responseNorm, kernels);
+  define(env, object, "responseNormGradient", responseNormGradient, kernels);
+  define(env, object, "geluGradient", geluGradient, kernels);
   define(env, object, "peak", peak, kernels);
   define(env, object, "packWinograd", packWinograd, kernels);
   define(env, object, "winograd", winograd, kernels);
@@ -407,7 +570,6 @@ napi_value kernelsOf(napi_env env, const Kernels *kernels) {
   define(env, object, "depthwise", depthwise, kernels);
   define(env, object, "pool", pool, kernels);
   define(env, object, "interpolate", interpolate, kernels);
-  define(env, object, "responseNorm", responseNorm, kernels);
   return object;
 }
 

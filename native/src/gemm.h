@@ -36,8 +36,11 @@ template <class F> static inline void eachPanel(long n, long from, long to, F f)
 
 static const long TILE_STRIDE = MAX_VECTORS * LANES;
 
-/** One tile: rows of A at `a` (lda apart) times a panel at `b`, into c, whose rows are TILE_STRIDE apart. */
-template <int rows, int vectors>
+/**
+ * One tile: rows of A at `a` times a panel at `b`, into `out`, whose rows are TILE_STRIDE apart. Rows of A are lda apart;
+ * `turned`: they are columns, whose elements are lda apart.
+ */
+template <bool turned, int rows, int vectors>
 static void tile(const float *a, long lda, const float *b, long k, float *out) {
   vf c[rows][vectors];
   UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++) c[i][j] = vf{};
@@ -46,7 +49,7 @@ static void tile(const float *a, long lda, const float *b, long k, float *out) {
     UNROLL for (int j = 0; j < vectors; j++) row[j] = load(b + j * LANES);
     UNROLL for (int j = 0; j < vectors * LANES; j += FLOATS_OF_A_CACHE_LINE) __builtin_prefetch(b + 16 * vectors * LANES + j);
     UNROLL for (int i = 0; i < rows; i++) {
-      const vf x = all(a[i * lda + p]);
+      const vf x = all(turned ? a[p * lda + i] : a[i * lda + p]);
       UNROLL for (int j = 0; j < vectors; j++) c[i][j] += x * row[j];
     }
   }
@@ -54,19 +57,20 @@ static void tile(const float *a, long lda, const float *b, long k, float *out) {
 }
 
 /** tile for a number of rows that is known at run time, at most `most`. */
-template <int most, int vectors>
+template <bool turned, int most, int vectors>
 INLINE void tileOf(int rows, const float *a, long lda, const float *b, long k, float *out) {
   if constexpr (most > 0) {
-    if (rows == most) tile<most, vectors>(a, lda, b, k, out);
-    else tileOf<most - 1, vectors>(rows, a, lda, b, k, out);
+    if (rows == most) tile<turned, most, vectors>(a, lda, b, k, out);
+    else tileOf<turned, most - 1, vectors>(rows, a, lda, b, k, out);
   }
 }
 
 /** tileOf for a panel's width that is known at run time. */
+template <bool turned = false>
 INLINE void tileOfAny(int vectors, int rows, const float *a, long lda, const float *b, long k, float *out) {
-  if (vectors == 1) tileOf<tileRows(1), 1>(rows, a, lda, b, k, out);
-  else if (vectors == 2) tileOf<tileRows(2), 2>(rows, a, lda, b, k, out);
-  else if constexpr (MAX_VECTORS == 3) tileOf<tileRows(3), 3>(rows, a, lda, b, k, out);
+  if (vectors == 1) tileOf<turned, tileRows(1), 1>(rows, a, lda, b, k, out);
+  else if (vectors == 2) tileOf<turned, tileRows(2), 2>(rows, a, lda, b, k, out);
+  else if constexpr (MAX_VECTORS == 3) tileOf<turned, tileRows(3), 3>(rows, a, lda, b, k, out);
 }
 
 /** Shares rows out evenly among tiles of a panel that many vectors wide: f(first row, rows). */
@@ -77,16 +81,16 @@ template <class F> INLINE void eachTile(int vectors, long rows, F f) {
 }
 
 /**
- * Rows of A times the panels of B that begin at vectors [from, to); `packed` has all n columns of B, k rows. The sums of a tile
+ * Rows of A times the panels of B that begin at vectors [begin, end); `packed` has all n columns of B, k rows. The sums of a tile
  * go to epilogue(first row, rows, first vector, vectors, sums): they lie in the first-level cache, rows TILE_STRIDE apart.
  */
-template <class Epilogue>
-static void gemm(const float *a, long lda, long rows, const float *packed, long k, long n, long from, long to, Epilogue epilogue) {
+template <bool turned = false, class Epilogue>
+static void gemm(const float *a, long lda, long rows, const float *packed, long k, long n, long begin, long end, Epilogue epilogue) {
   alignas(64) float sums[12 * TILE_STRIDE];
-  eachPanel(n, from, to, [&](long v, int vectors) {
+  eachPanel(n, begin, end, [&](long v, int vectors) {
     const float *b = packed + v * LANES * k;
     eachTile(vectors, rows, [&](long first, int count) {
-      tileOfAny(vectors, count, a + first * lda, lda, b, k, sums);
+      tileOfAny<turned>(vectors, count, a + first * (turned ? 1 : lda), lda, b, k, sums);
       epilogue(first, count, v, vectors, sums);
     });
   });

@@ -3,8 +3,9 @@
 
 #include "block.h"
 #include "depthwise-any.h"
-#include "grn.h"
+#include "elementwise.h"
 #include "pooling.h"
+#include "training.h"
 #include "winograd.h"
 
 namespace {
@@ -36,22 +37,28 @@ void matMul(const float *a, long rows, long k, const float *packed, long n, cons
   else product<NONE>(a, rows, k, packed, n, bias, out);
 }
 
-/** A row of patches at a time, gathered so that each is a row of A. */
-void patches(const Patches &p, const float *x, const float *packed, long n, const float *bias, float *out) {
-  const long rows = p.height / p.side, columns = p.width / p.side, k = p.side * p.side * p.channels;
-  const long run = p.side * p.channels;
-  const long together = std::max(1L, BLOCK_ROWS / std::max(1L, columns));
-  const long groups = (p.n * rows + together - 1) / together;
-  parallel(groups, [&](long group) {
-    const long from = group * together, to = std::min(p.n * rows, from + together);
-    const Scratch a = scratch((to - from) * columns * k);
-    for (long row = from; row < to; row++) {
-      const float *image = x + row / rows * p.height * p.width * p.channels;
-      for (long i = 0; i < p.side; i++) {
-        const float *line = image + (row % rows * p.side + i) * p.width * p.channels;
-        for (long j = 0; j < columns; j++) memcpy(a.get() + ((row - from) * columns + j) * k + i * run, line + j * run, run * sizeof(float));
-      }
+/** Rows of patches [from, to) of all pictures, each patch gathered to a row of k floats. */
+void gather(const Patches &p, const float *x, long from, long to, float *a) {
+  const long rows = p.height / p.side, columns = p.width / p.side, run = p.side * p.channels, k = p.side * run;
+  for (long row = from; row < to; row++) {
+    const float *image = x + row / rows * p.height * p.width * p.channels;
+    for (long i = 0; i < p.side; i++) {
+      const float *line = image + (row % rows * p.side + i) * p.width * p.channels;
+      for (long j = 0; j < columns; j++) memcpy(a + ((row - from) * columns + j) * k + i * run, line + j * run, run * sizeof(float));
     }
+  }
+}
+
+/** How many rows of patches go together. */
+long rowsTogether(const Patches &p) { return std::max(1L, BLOCK_ROWS / (p.width / p.side)); }
+
+void patches(const Patches &p, const float *x, const float *packed, long n, const float *bias, float *out) {
+  const long rows = p.n * (p.height / p.side), columns = p.width / p.side, k = p.side * p.side * p.channels;
+  const long together = rowsTogether(p);
+  parallel((rows + together - 1) / together, [&](long group) {
+    const long from = group * together, to = std::min(rows, from + together);
+    const Scratch a = scratch((to - from) * columns * k);
+    gather(p, x, from, to, a.get());
     float *y = out + from * columns * n;
     gemm(a.get(), k, (to - from) * columns, packed, k, n, 0, roundUp(n, LANES) / LANES, eachVector([=](long i, long v, vf s) {
       const long left = n - v * LANES;
@@ -59,6 +66,39 @@ void patches(const Patches &p, const float *x, const float *packed, long n, cons
       storeWithin(y + i * n + v * LANES, s + start, left);
     }));
   });
+}
+
+/** The filter's gradient [side, side, channels, n]. */
+void patchesFilter(const Patches &p, const float *x, const float *dy, long n, float *out) {
+  const long rows = p.n * (p.height / p.side), columns = p.width / p.side, k = p.side * p.side * p.channels;
+  const Scratch a = scratch(rows * columns * k);
+  parallel(rows, [&](long row) { gather(p, x, row, row + 1, a.get() + row * columns * k); });
+  matMulTransposed(a.get(), dy, rows * columns, k, n, out);
+}
+
+/** dx: `packed` is the filter transposed, [n, side * side * channels]. What no patch covers is 0. */
+void patchesInput(const Patches &p, const float *dy, const float *packed, long n, float *dx) {
+  const long rows = p.height / p.side, columns = p.width / p.side, run = p.side * p.channels, k = p.side * run;
+  memset(dx, 0, p.n * p.height * p.width * p.channels * sizeof(float));
+  parallel(p.n * rows, [&](long row) {
+    const Scratch a = scratch(columns * k);
+    gemm(dy + row * columns * n, n, columns, packed, n, k, 0, roundUp(k, LANES) / LANES, eachVector([&](long i, long v, vf s) {
+      storeWithin(a.get() + i * k + v * LANES, s, k - v * LANES);
+    }));
+    float *image = dx + row / rows * p.height * p.width * p.channels;
+    for (long i = 0; i < p.side; i++) {
+      float *line = image + (row % rows * p.side + i) * p.width * p.channels;
+      for (long j = 0; j < columns; j++) memcpy(line + j * run, a.get() + j * k + i * run, run * sizeof(float));
+    }
+  });
+}
+
+void depthwiseInputOf(const float *dy, long n, long height, long width, long channels, const float *flipped, float *dx) {
+  depthwiseInput(dy, n, {height, width, channels}, flipped, dx);
+}
+
+void depthwiseFilterOf(const float *x, const float *dy, long n, long height, long width, long channels, float *out) {
+  depthwiseFilter(x, dy, n, {height, width, channels}, out);
 }
 
 /** Positions to a task: some 16 KB of floats. */
@@ -113,6 +153,8 @@ double peak(long steps) {
 }  // namespace
 
 extern const Kernels ISA = {
-    ISA_NAME, LANES, packedSize, packPanels, packDepthwise, blocks, matMul, patches, layerNorms, gelus, means, peak,
-    winogradSize, packWinograd, winograd, convolution, depthwise, pool, interpolate, responseNorm,
+    ISA_NAME, LANES, packedSize, packPanels, packDepthwise, blocks, matMul, patches, layerNorms, gelus, means,
+    binary, unary, sums, matMulTransposed, depthwiseInputOf, depthwiseFilterOf, patchesFilter, patchesInput,
+    layerNormGradient, responseNorm, responseNormGradient, geluGradient, peak,
+    winogradSize, packWinograd, winograd, convolution, depthwise, pool, interpolate,
 };

@@ -20,6 +20,15 @@ struct Patches {
   long n, height, width, channels, side;
 };
 
+/** Elementwise operations. */
+enum Binary { ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM, MINIMUM };
+enum Unary { SQUARE, SQUARE_ROOT, RECIPROCAL_ROOT, NEGATE, RECTIFY };
+
+/** Two operands of three axes: the size of the result, and how far apart an operand's neighbours lie (0: the same again). */
+struct Broadcast {
+  long size[3], a[3], b[3];
+};
+
 struct Kernels {
   const char *name;
   int lanes;
@@ -34,6 +43,20 @@ struct Kernels {
   void (*layerNorm)(const float *x, long positions, long channels, const float *gamma, const float *beta, float epsilon, float *out);
   void (*gelu)(const float *x, long count, float *out);
   void (*mean)(const float *x, long n, long positions, long channels, float *out);
+  void (*binary)(Binary op, const float *a, const float *b, const Broadcast &shape, float *out);
+  void (*unary)(Unary op, const float *x, long count, float *out);
+  /** x [outer, reduced, inner] to out [outer, inner]. */
+  void (*sum)(const float *x, long outer, long reduced, long inner, float *out);
+  void (*matMulTransposed)(const float *a, const float *b, long rows, long k, long n, float *out);
+  /** Gradients of the 7x7 depthwise convolution; `flipped` is the filter turned round, packed. */
+  void (*depthwiseInput)(const float *dy, long n, long height, long width, long channels, const float *flipped, float *dx);
+  void (*depthwiseFilter)(const float *x, const float *dy, long n, long height, long width, long channels, float *out);
+  void (*patchesFilter)(const Patches &patches, const float *x, const float *dy, long n, float *out);
+  void (*patchesInput)(const Patches &patches, const float *dy, const float *packed, long n, float *dx);
+  void (*layerNormGradient)(const float *x, const float *gamma, const float *dy, float epsilon, long positions, long channels, float *dx, float *dgamma, float *dbeta);
+  void (*responseNorm)(const float *x, const float *gamma, const float *beta, long n, long positions, long channels, float *out);
+  void (*responseNormGradient)(const float *x, const float *gamma, const float *dy, long n, long positions, long channels, float *dx, float *dgamma, float *dbeta);
+  void (*geluGradient)(const float *x, const float *dy, long count, float *dx);
   /** Fused multiply-adds that never leave the registers: how many floating point operations were done. */
   double (*peak)(long steps);
   long (*winogradSize)(long channels, long to);
@@ -42,10 +65,10 @@ struct Kernels {
   void (*winograd)(const Geometry &geometry, const float *x, const float *packed, const float *bias, Limits limits, float *out);
   /** Any convolution; weights [kernelHeight * kernelWidth * channels, to], packed. */
   void (*convolution)(const Geometry &geometry, const float *x, const float *packed, const float *bias, Limits limits, float *out);
+  /** With as many channels out as in. */
   void (*depthwise)(const Geometry &geometry, const float *x, const float *packed, const float *bias, Limits limits, float *out);
   void (*pool)(const Maps &maps, const float *x, const int32_t *rows, const int32_t *columns, bool greatest, float *out);
   void (*interpolate)(const Maps &maps, const float *x, const int32_t *rows, const float *rowShares, const int32_t *columns, const float *columnShares, float *out);
-  void (*responseNorm)(const float *x, long n, long positions, long channels, const float *gamma, const float *beta, float *out);
 };
 
 extern const Kernels KERNELS_AVX512, KERNELS_AVX2, KERNELS_BASELINE;

@@ -42,7 +42,10 @@ const BACKENDS: readonly KnownBackend[] = [
  * @tensorflow/tfjs-node-gpu or @tensorflow/tfjs-node is installed, and then tfjs' own `cpu`: it is slow, and a line on
  * stderr, once per process, says so and what to do. TensorFlow's own messages are off unless TF_CPP_MIN_LOG_LEVEL is set.
  *
- * Throws E_BACKEND where a wish cannot be met, saying why; the active backend is then as before.
+ * Makes gradients work, too, which tfjs-layers brings.
+ *
+ * Throws E_BACKEND where a wish cannot be met, saying why, and E_PEER where tfjs-layers is not installed; the active backend is
+ * then as before.
  */
 export async function useBackend(
   wish: 'auto' | BackendName | (string & {}) = 'auto',
@@ -51,7 +54,9 @@ export async function useBackend(
   refuseOldEngine();
   const before = tf.getBackend();
   try {
-    return await (wish === 'auto' ? useFastest(load) : useNamed(wish, load));
+    const report = await (wish === 'auto' ? useFastest(load) : useNamed(wish, load));
+    await loadGradients();
+    return report;
   } catch (error) {
     if (before) await tf.setBackend(before);
     throw error;
@@ -80,6 +85,10 @@ export async function ensureBackend(): Promise<void> {
   refuseOldEngine();
   if (tf.getBackend()) registerCpuKernels();
   else await useBackend();
+  await loadGradients();
+}
+
+async function loadGradients(): Promise<void> {
   await import('./gradients.js').catch((cause) => {
     const wanted = '@tensorflow/tfjs-layers, which brings the gradients';
     const got = `none that loads (${cause.code ?? cause})`;

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Mode, Parameter, Scope } from '../contracts.js';
+import { depthwiseConv as depthwiseConvOp, pairs } from '../ops/depthwise-conv.js';
 import { globalResponseNorm as globalResponseNormOp } from '../ops/global-response-norm.js';
 import { layerNorm as layerNormOp } from '../ops/layer-norm.js';
 import { gradientAsked, runOp } from '../ops/op.js';
@@ -83,16 +84,11 @@ export function depthwiseConv(
   return layer(
     (x: tf.Tensor4D) => {
       const filter = weight.variable as tf.Variable<tf.Rank.R4>;
-      return padded(x, padding, (y, pads) => {
-        const pad = pads as 'valid'; // its type lacks explicit pairs
-        return tf.fused.depthwiseConv2d({ x: y, filter, strides: 1, pad, bias: bias.variable });
-      });
+      return depthwiseConvOp(x, filter, bias.variable, padding);
     },
     { weight, bias },
   );
 }
-
-type Pads = [[number, number], [number, number], [number, number], [number, number]];
 
 /**
  * Runs a convolution with rows and columns of zeros around x. Explicit pairs are the one form of padding that runs on every
@@ -101,16 +97,10 @@ type Pads = [[number, number], [number, number], [number, number], [number, numb
 function padded(
   x: tf.Tensor4D,
   by: number,
-  convolve: (x: tf.Tensor4D, pads: Pads | 'valid') => tf.Tensor4D,
+  convolve: (x: tf.Tensor4D, pads: ReturnType<typeof pairs> | 'valid') => tf.Tensor4D,
 ): tf.Tensor4D {
   if (by === 0) return convolve(x, 'valid');
-  const pads: Pads = [
-    [0, 0],
-    [by, by],
-    [by, by],
-    [0, 0],
-  ];
-  return gradientAsked() ? convolve(tf.pad(x, pads), 'valid') : convolve(x, pads);
+  return gradientAsked() ? convolve(tf.pad(x, pairs(by)), 'valid') : convolve(x, pairs(by));
 }
 
 export interface LinearOptions {

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Layout } from '../contracts.js';
-import { ConvNextV2Error, show } from '../errors.js';
+import { ConvNextV2Error } from '../errors.js';
+import { checkTensor } from './check-tensor.js';
 
 export interface PixelsWanted {
   readonly layout: Layout;
@@ -17,23 +18,7 @@ export interface PixelsWanted {
 export function checkPixels(pixels: tf.Tensor, { layout, channels, smallest }: PixelsWanted): tf.Tensor4D {
   const axes = layout === 'NHWC' ? '[n, height, width, channels]' : '[n, channels, height, width]';
   const shapeError = (wanted: string, got: string) => new ConvNextV2Error('E_SHAPE', { path: 'pixels', wanted, got });
-  if (!(pixels instanceof tf.Tensor)) {
-    throw new ConvNextV2Error('E_ARGUMENT', { path: 'pixels', wanted: `a tensor ${axes}`, got: show(pixels) });
-  }
-  if (pixels.isDisposed) {
-    throw new ConvNextV2Error('E_DISPOSED', {
-      path: 'pixels',
-      wanted: 'a tensor in use',
-      got: 'one that was disposed',
-    });
-  }
-  if (pixels.dtype !== 'float32' && pixels.dtype !== 'int32') {
-    throw new ConvNextV2Error('E_ARGUMENT', {
-      path: 'pixels',
-      wanted: 'a tensor of numbers',
-      got: `dtype ${pixels.dtype}`,
-    });
-  }
+  checkTensor('pixels', pixels, `a tensor ${axes}`, ['float32', 'int32']);
   const shape = `[${pixels.shape.join(', ')}]`;
   if (pixels.rank !== 4) throw shapeError(`a tensor ${axes}`, `rank ${pixels.rank}, ${shape}`);
   const [n, height, width, count] = toNHWC(pixels.shape, layout);

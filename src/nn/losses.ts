@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { ConvNextV2Error, show } from '../errors.js';
+import { ConvNextV2Error } from '../errors.js';
+import { checkTensor } from './check-tensor.js';
 
 /** What a classifier is trained for; named as in the reference's `problem_type`. */
 export type ProblemType = 'regression' | 'single_label_classification' | 'multi_label_classification';
@@ -16,13 +17,11 @@ const IGNORE_INDEX = -100;
 /**
  * The loss [] of logits [n, k], as the reference's classifiers compute it: regression, mean squared error of labels [n, k]
  * (or [n] where k is 1); single label, mean cross-entropy of classes int32 [n], -100 ignored; multi label, mean binary
- * cross-entropy of labels [n, k]. Throws E_SHAPE, and E_ARGUMENT for labels that are no tensor, for a class out of range, and
- * for a batch without any.
+ * cross-entropy of labels [n, k]. Throws E_SHAPE, E_DISPOSED, and E_ARGUMENT for labels that are no tensor of numbers, for a
+ * class out of range, and for a batch without any.
  */
 export function classificationLoss(logits: tf.Tensor2D, labels: tf.Tensor, problemType: ProblemType): tf.Scalar {
-  if (!(labels instanceof tf.Tensor)) {
-    throw new ConvNextV2Error('E_ARGUMENT', { path: 'labels', wanted: 'a tensor', got: show(labels) });
-  }
+  checkTensor('labels', labels, 'a tensor', ['float32', 'int32', 'bool']);
   const [n, k] = logits.shape;
   const wanted = problemType === 'single_label_classification' ? [n] : [n, k];
   const flat = labels.size === n && wanted.length !== labels.rank && (k === 1 || wanted.length === 1);

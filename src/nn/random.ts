@@ -1,8 +1,13 @@
+import { ConvNextV2Error, show } from '../errors.js';
+
 /** Numbers in [0, 1). */
 export type Random = () => number;
 
-/** A seeded source of random numbers: sfc32 (Chris Doty-Humphrey's PractRand), seeded from a number and a name. */
+/** A seeded source of random numbers: sfc32 (Chris Doty-Humphrey's PractRand), seeded from a whole number and a name. Throws E_ARGUMENT. */
 export function createRandom(seed: number, name = ''): Random {
+  if (!Number.isSafeInteger(seed)) {
+    throw new ConvNextV2Error('E_ARGUMENT', { path: 'seed', wanted: 'a whole number', got: show(seed) });
+  }
   let [a, b, c, counter] = [0x9e3779b9, seed | 0, Math.floor(seed / 2 ** 32) | 0, 1];
   for (let i = 0; i < name.length; i++) a = Math.imul(a ^ name.charCodeAt(i), 0x01000193);
   const next = () => {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Initializer, Parameter, ParameterLayout, ParameterOptions, Parameters, Scope } from '../contracts.js';
-import { ConvNextV2Error } from '../errors.js';
+import { ConvNextV2Error, show } from '../errors.js';
 import { anySeed, createNormal, createRandom, type Random } from './random.js';
 
 /** How the axes of a checkpoint's tensor are permuted for tfjs. */
@@ -82,6 +82,7 @@ export function createScope(): DeclaringScope {
     within: (name) => at(`${prefix}${name}.`),
     parameter(name, shape, options) {
       const parameter = new DeclaredParameter(prefix + name, shape, options);
+      checkDeclaration(parameter);
       if (all.has(parameter.name)) {
         throw new ConvNextV2Error('E_PLUGIN', {
           path: parameter.name,
@@ -99,6 +100,17 @@ export function createScope(): DeclaringScope {
   return at('');
 }
 
+/** Throws E_ARGUMENT for a shape that is none, and for no initialiser: drawing with a deviation of NaN would never end. */
+function checkDeclaration({ name, shape, options }: DeclaredParameter): void {
+  const refuse = (wanted: string, got: unknown): never => {
+    throw new ConvNextV2Error('E_ARGUMENT', { path: name, wanted, got: show(got) });
+  };
+  const isShape = Array.isArray(shape) && shape.every((length) => Number.isSafeInteger(length) && length >= 0);
+  if (!isShape) refuse('a shape: a list of whole numbers', shape);
+  const { constant, truncatedNormal = Math.abs(constant) } = Object(options?.init);
+  if (!(truncatedNormal >= 0)) refuse('an initialiser: a constant, or a deviation of at least 0', options?.init);
+}
+
 /** The number of values in these parameters, filled or not. */
 export function countParameters(parameters: Parameters): number {
   let count = 0;
@@ -109,22 +121,41 @@ export function countParameters(parameters: Parameters): number {
 /** Bounds of torch.nn.init.trunc_normal_: absolute, not in deviations. */
 const TRUNCATED_AT = 2;
 
-/** Gives every parameter fresh values: for a head of one's own. Without a seed, others each time. */
+/**
+ * Gives every parameter fresh values: for a head of one's own. Without a seed, others each time. Throws E_ARGUMENT for a seed
+ * that is no whole number, E_LIMIT for a parameter that no memory can hold; no parameter holds values then.
+ */
 export function initializeParameters(parameters: DeclaringScope['parameters'], seed: number = anySeed()): void {
-  for (const parameter of parameters.values()) parameter.fill(initialValues(parameter, seed));
+  try {
+    for (const parameter of parameters.values()) parameter.fill(initialValues(parameter, seed));
+  } catch (error) {
+    for (const parameter of parameters.values()) parameter.dispose();
+    throw error;
+  }
 }
 
 /** Fresh values for a parameter. The same seed and name give the same values, whatever else the model has. */
-export function initialValues({ name, size, options }: DeclaredParameter, seed: number): Float32Array {
-  return draw(options.init, size, seed, name);
+export function initialValues(parameter: DeclaredParameter, seed: number): Float32Array {
+  return draw(parameter.options.init, room(parameter), seed, parameter.name);
 }
 
-function draw(init: Initializer, size: number, seed: number, name: string): Float32Array {
-  const values = new Float32Array(size);
+function room({ name, size }: DeclaredParameter): Float32Array {
+  try {
+    return new Float32Array(size);
+  } catch (cause) {
+    throw new ConvNextV2Error(
+      'E_LIMIT',
+      { path: name, wanted: 'a parameter that fits in memory', got: `${size} values` },
+      { cause },
+    );
+  }
+}
+
+function draw(init: Initializer, values: Float32Array, seed: number, name: string): Float32Array {
   if ('constant' in init) return values.fill(init.constant);
   if (init.truncatedNormal === 0) return values;
   const next = createTruncatedNormal(createRandom(seed, name), init.truncatedNormal);
-  for (let i = 0; i < size; i++) values[i] = next();
+  for (let i = 0; i < values.length; i++) values[i] = next();
   return values;
 }
 

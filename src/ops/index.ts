@@ -1,4 +1,5 @@
 export { ACTIVATIONS, type Activation, type ActivationName } from './activation.js';
+export { depthwiseConv } from './depthwise-conv.js';
 export { gelu, geluNew } from './gelu.js';
 export { globalResponseNorm } from './global-response-norm.js';
 export { layerNorm } from './layer-norm.js';

@@ -6,16 +6,21 @@ export function gradientAsked(): boolean {
   return gradientDepth > 0 && kernelDepth === 0;
 }
 
+type Inputs = Readonly<Record<string, tf.Tensor>>;
+type Attributes = Readonly<Record<string, number | string>>;
+
 /**
  * An operation is two things under one name: a kernel that a fast backend may have registered, and a definition
- * composed of tfjs operations that runs anywhere and has the gradient. The caller never knows which ran.
+ * composed of tfjs operations that runs anywhere and has the gradient. The caller never knows which ran. A kernel gets
+ * float32 tensors that are not empty; one with several outputs gives a list.
  */
-export function runOp<T extends tf.Tensor>(
+export function runOp<Output extends tf.Tensor | tf.Tensor[]>(
   kernel: string,
-  inputs: Readonly<Record<string, tf.Tensor>>,
-  attributes: Readonly<Record<string, number | string>>,
-  composed: () => T,
-): T {
-  if (gradientAsked() || tf.getKernel(kernel, tf.getBackend()) == null) return tf.tidy(composed);
-  return tf.engine().runKernel(kernel, { ...inputs }, { ...attributes }) as T;
+  inputs: Inputs,
+  attributes: Attributes,
+  composed: () => Output,
+): Output {
+  const plain = Object.values(inputs).every(({ dtype, size }) => dtype === 'float32' && size > 0);
+  if (!plain || gradientAsked() || tf.getKernel(kernel, tf.getBackend()) == null) return tf.tidy(composed);
+  return tf.engine().runKernel(kernel, { ...inputs }, { ...attributes }) as Output;
 }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { ConvNextV2Error, show } from '../errors.js';
 import { runOp } from './op.js';
 
 /**
@@ -11,16 +12,28 @@ export type Resampling = 'bilinear' | 'nearest' | 'average';
 
 /**
  * Maps [n, h, w, c] to [n, height, width, c], at any size in and out, with the right gradient (tfjs' own resizeBilinear
- * has a wrong one). Kernel: `ConvNextV2Resample` { x }, { height, width, how }.
+ * has a wrong one). Throws E_ARGUMENT for a size or a way that is none.
+ * Kernel: `ConvNextV2Resample` { x }, { height, width, how }.
  */
 export function resample(x: tf.Tensor4D, [height, width]: readonly [number, number], how: Resampling): tf.Tensor4D {
-  return runOp('ConvNextV2Resample', { x }, { height, width, how }, () => {
+  if (how !== 'nearest' && !Object.hasOwn(TAPS, how)) {
+    const wanted = ['nearest', ...Object.keys(TAPS)].join(', ');
+    throw new ConvNextV2Error('E_ARGUMENT', { path: 'how', wanted: `one of ${wanted}`, got: show(how) });
+  }
+  for (const side of [height, width]) {
+    if (Number.isSafeInteger(side) && side >= 0) continue;
+    throw new ConvNextV2Error('E_ARGUMENT', { path: 'size', wanted: 'two whole numbers', got: `${height}, ${width}` });
+  }
+  const composed = (): tf.Tensor4D => {
     const [, h, w] = x.shape;
     if (how === 'nearest') return tf.gather(tf.gather(x, sources(h, height), 1), sources(w, width), 2);
     // linear and separable: a constant matrix for each axis says it all
     const turned = alongHeight(matrix(w, width, how), tf.transpose(x, [0, 2, 1, 3])); // [n, width, h, c]
     return alongHeight(matrix(h, height, how), tf.transpose(turned, [0, 2, 1, 3])); // [n, height, width, c]
-  });
+  };
+  // the kernels are for what costs time
+  if (x.dtype !== 'float32' || x.size * height * width === 0) return tf.tidy(composed);
+  return runOp('ConvNextV2Resample', { x }, { height, width, how }, composed);
 }
 
 /** The cell of an axis of `from` that cell i of its resampled `to` takes, by `nearest`. */

@@ -93,15 +93,21 @@ describe('globalResponseNorm', () => {
     expect([...y].map(Number.isNaN)).to.deep.equal([true, true, false, false]);
   });
 
-  it('takes a kernel that is there, but for gradients', () => {
+  it('takes kernels that are there, forward and back', () => {
     const inputs = { x: maps(numbers(6), [1, 1, 3, 2]), gamma: tf.ones([2]), beta: tf.zeros([2]) };
-    const { calls, kernelFunc } = fakeKernel(9);
-    withKernel('ConvNextV2GlobalResponseNorm', kernelFunc, () => {
-      const run = (x: tf.Tensor) => globalResponseNorm(x as tf.Tensor4D, inputs.gamma, inputs.beta);
-      expect([...run(inputs.x).dataSync()]).to.deep.equal(Array(6).fill(9));
-      tf.grad(run)(inputs.x);
-    });
-    expect(calls).to.deep.equal([{ inputs, attrs: {} }]);
+    const [forward, back] = [fakeKernel(9), fakeKernel(5)];
+    const gradients: tf.KernelFunc = (call) => [back.kernelFunc(call) as tf.TensorInfo, inputs.gamma, inputs.beta];
+    withKernel('ConvNextV2GlobalResponseNorm', forward.kernelFunc, () =>
+      withKernel('ConvNextV2GlobalResponseNormGrad', gradients, () => {
+        const run = (x: tf.Tensor) => globalResponseNorm(x as tf.Tensor4D, inputs.gamma, inputs.beta);
+        expect([...run(inputs.x).dataSync()]).to.deep.equal(Array(6).fill(9));
+        expect([...tf.grad(run)(inputs.x).dataSync()]).to.deep.equal(Array(6).fill(5));
+      }),
+    );
+    expect(forward.calls.map(({ attrs }) => attrs)).to.deep.equal([{}, {}]);
+    expect(Object.keys(forward.calls[0].inputs)).to.deep.equal(['x', 'gamma', 'beta']);
+    expect(back.calls.map(({ attrs }) => attrs)).to.deep.equal([{}]);
+    expect(Object.keys(back.calls[0].inputs)).to.deep.equal(['x', 'gamma', 'dy']);
   });
 
   it('leaves nothing behind', () => {

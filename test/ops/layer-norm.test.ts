@@ -99,15 +99,21 @@ describe('layerNorm', () => {
     expect([...y].map(Number.isNaN)).to.deep.equal([...Array(7).fill(true), ...Array(7).fill(false)]);
   });
 
-  it('takes a kernel that is there, but for gradients', () => {
+  it('takes kernels that are there, forward and back', () => {
     const inputs = { x: tf.ones([2, 7]), gamma: tf.ones([7]), beta: tf.ones([7]) };
-    const { calls, kernelFunc } = fakeKernel(9);
-    withKernel('ConvNextV2LayerNorm', kernelFunc, () => {
-      const run = (x: tf.Tensor) => layerNorm(x, inputs.gamma, inputs.beta, 0.25);
-      expect([...run(inputs.x).dataSync()]).to.deep.equal(Array(14).fill(9));
-      tf.grad(run)(inputs.x);
-    });
-    expect(calls).to.deep.equal([{ inputs, attrs: { epsilon: 0.25 } }]);
+    const [forward, back] = [fakeKernel(9), fakeKernel(5)];
+    const gradients: tf.KernelFunc = (call) => [back.kernelFunc(call) as tf.TensorInfo, inputs.gamma, inputs.beta];
+    withKernel('ConvNextV2LayerNorm', forward.kernelFunc, () =>
+      withKernel('ConvNextV2LayerNormGrad', gradients, () => {
+        const run = (x: tf.Tensor) => layerNorm(x, inputs.gamma, inputs.beta, 0.25);
+        expect([...run(inputs.x).dataSync()]).to.deep.equal(Array(14).fill(9));
+        expect([...tf.grad(run)(inputs.x).dataSync()]).to.deep.equal(Array(14).fill(5));
+      }),
+    );
+    expect(forward.calls.map(({ attrs }) => attrs)).to.deep.equal([{ epsilon: 0.25 }, { epsilon: 0.25 }]);
+    expect(Object.keys(forward.calls[0].inputs)).to.deep.equal(['x', 'gamma', 'beta']);
+    expect(back.calls.map(({ attrs }) => attrs)).to.deep.equal([{ epsilon: 0.25 }]);
+    expect(Object.keys(back.calls[0].inputs)).to.deep.equal(['x', 'gamma', 'dy']);
   });
 
   it('leaves nothing behind', () => {

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { registerCpuKernels } from '../cpu-kernels.js';
-import type { SimdBackend } from './kernel.js';
+import { Buffers } from './buffers.js';
+import type { Simd, SimdBackend } from './kernel.js';
 import { SIMD_KERNELS } from './kernels.js';
 import { type BlockWeights, loadNative } from './native.js';
 
@@ -14,6 +15,9 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
 
   class Backend extends MathBackendCPU implements SimdBackend {
     readonly native = native;
+    readonly #buffers = new Buffers();
+    /** Tensors whose array this backend made, and nobody else can hold. */
+    readonly #own = new WeakSet<object>();
     readonly #packed = new WeakMap<object, Map<string, Float32Array>>();
     readonly #together = new WeakMap<object, { readonly of: readonly object[]; readonly weights: BlockWeights }>();
 
@@ -30,13 +34,21 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
     floats({ dataId }: tf.TensorInfo): Float32Array {
       const values = this.data.get(dataId).values as Float32Array | number[];
       // tfjs keeps plain lists as the program gave them
-      return values instanceof Float32Array ? values : Float32Array.from(values as number[]);
+      return values instanceof Float32Array ? values : Float32Array.from(values);
     }
 
     output(shape: readonly number[], fill: (out: Float32Array) => void): tf.TensorInfo {
-      const out = new Float32Array(tf.util.sizeFromShape([...shape]));
-      fill(out);
-      return this.makeTensorInfo([...shape], 'float32', out);
+      return this.outputs([shape], fill)[0];
+    }
+
+    outputs(shapes: readonly (readonly number[])[], fill: (...outs: Float32Array[]) => void): tf.TensorInfo[] {
+      const outs = shapes.map((shape) => this.#buffers.take(tf.util.sizeFromShape([...shape])));
+      fill(...outs);
+      return shapes.map((shape, i) => {
+        const info = this.makeTensorInfo([...shape], 'float32', outs[i]);
+        this.#own.add(info.dataId);
+        return info;
+      });
     }
 
     packed({ dataId }: tf.TensorInfo, pack: () => Float32Array, name = 'matrix'): Float32Array {
@@ -65,22 +77,35 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
       return weights;
     }
 
+    share({ dataId }: tf.TensorInfo): void {
+      if (this.#own.delete(dataId)) this.#buffers.forget(this.data.get(dataId).values as Float32Array);
+    }
+
+    override readSync(dataId: object): tf.backend_util.BackendValues {
+      this.share({ dataId } as tf.TensorInfo);
+      return super.readSync(dataId);
+    }
+
     override disposeData(dataId: object, force?: boolean): boolean {
+      const values = this.data.has(dataId) ? this.data.get(dataId).values : undefined;
       const disposed = super.disposeData(dataId, force);
-      if (disposed) {
-        this.#packed.delete(dataId);
-        this.#bytesWithin -= this.#within.get(dataId) ?? 0;
-        this.#together.delete(dataId);
-      }
-      return disposed;
+      if (!disposed) return false;
+      this.#packed.delete(dataId);
+      this.#bytesWithin -= this.#within.get(dataId) ?? 0;
+      this.#together.delete(dataId);
+      if (this.#own.delete(dataId)) this.#buffers.give(values as Float32Array);
+      return true;
     }
   }
 
   if (tf.findBackendFactory('simd') === null) {
     registerCpuKernels();
     tf.copyRegisteredKernels('cpu', 'simd');
+    for (const { kernelName } of tf.getKernelsForBackend('simd')) {
+      if (!KEEPS_ARRAYS.includes(kernelName)) replaceKernel(kernelName, SIMD_KERNELS[kernelName]);
+    }
     for (const [kernelName, simd] of Object.entries(SIMD_KERNELS)) replaceKernel(kernelName, simd);
-    tf.registerBackend('simd', () => new Backend(), SLOWER_THAN_NOTHING);
+    tf.registerBackend('simd', () => new Backend(), LOWEST_PRIORITY);
   }
   return { isa: native.isa };
 }
@@ -89,17 +114,27 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
 const mostBytesWithin = () => 2 ** 20 * Number(process.env.CONVNEXTV2_WINOGRAD_MB || 512);
 
 /** tfjs takes the backend of the highest priority where a program chooses none; choosing is `useBackend`'s. */
-const SLOWER_THAN_NOTHING = 0;
+const LOWEST_PRIORITY = 0;
 
-function replaceKernel(kernelName: string, simd: (typeof SIMD_KERNELS)[string]): void {
+/** Kernels of `cpu` that count another reference to a tensor's array and hand it to no other. */
+const KEEPS_ARRAYS: readonly string[] = ['Identity', 'Reshape', 'ExpandDims'];
+
+/** Puts a kernel in front of the one of `cpu`, which runs where there is none or it does not want to. */
+function replaceKernel(kernelName: string, simd: Simd | undefined): void {
   const cpu = tf.getKernel(kernelName, 'cpu');
   // tfjs prints a warning where a kernel is registered twice
   if (tf.getKernel(kernelName, 'simd')) tf.unregisterKernel(kernelName, 'simd');
   tf.registerKernel({
+    ...cpu,
     kernelName,
     backendName: 'simd',
-    kernelFunc: ({ inputs, backend, attrs }) =>
-      simd(backend as unknown as SimdBackend, inputs as never, attrs as never) ??
-      cpu!.kernelFunc({ inputs, backend, attrs }),
+    kernelFunc: ({ inputs, backend, attrs }) => {
+      const own = backend as unknown as SimdBackend;
+      const result = simd?.(own, inputs as never, attrs as never);
+      if (result !== undefined) return result as tf.TensorInfo | tf.TensorInfo[];
+      // only kernels that tfjs has itself decline; and that of `cpu` may give a view of an input's array as its output
+      for (const input of Object.values(inputs).flat()) if (input) own.share(input);
+      return cpu!.kernelFunc({ inputs, backend, attrs });
+    },
   });
 }

@@ -9,17 +9,22 @@ export interface SimdBackend {
   floats(tensor: tf.TensorInfo): Float32Array;
   /** A new float32 tensor that `fill` fills. */
   output(shape: readonly number[], fill: (out: Float32Array) => void): tf.TensorInfo;
+  /** The same for several, filled at once. */
+  outputs(shapes: readonly (readonly number[])[], fill: (...outs: Float32Array[]) => void): tf.TensorInfo[];
+  /** From now on somebody else may hold this tensor's array: it is not used again. */
+  share(tensor: tf.TensorInfo): void;
   /** What `pack` makes of a tensor, made once. `name` tells apart several for one tensor. */
   packed(tensor: tf.TensorInfo, pack: () => Float32Array, name?: string): Float32Array;
   /** The same where all that is packed so stays within the backend's bound together; undefined where it would not. */
   packedWithin(tensor: tf.TensorInfo, bytes: number, pack: () => Float32Array, name: string): Float32Array | undefined;
-  disposeIntermediateTensorInfo(tensor: tf.TensorInfo): void;
   /** The same of several tensors together. */
   packedTogether(tensors: readonly tf.TensorInfo[], pack: () => BlockWeights): BlockWeights;
+  disposeIntermediateTensorInfo(tensor: tf.TensorInfo): void;
 }
 
 export type Inputs = Readonly<Record<string, tf.TensorInfo>>;
-/** The attributes of the kernels below, as tfjs names them. */
+
+/** The attributes of the kernels here, as tfjs names them. */
 export interface Attributes {
   readonly strides: number | [number, number];
   readonly pad: 'valid' | 'same' | number | tf.backend_util.ExplicitPadding;
@@ -28,6 +33,13 @@ export interface Attributes {
   readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
   readonly activation?: string;
   readonly leakyreluAlpha?: number;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  readonly axis: number | number[];
+  readonly keepDims: boolean;
+  readonly epsilon: number;
+  readonly filterShape: [number, number, number, number];
+  readonly inputShape: [number, number, number, number];
   readonly filterSize: number | [number, number];
   readonly alignCorners: boolean;
   readonly halfPixelCenters: boolean;
@@ -35,17 +47,16 @@ export interface Attributes {
   readonly height: number;
   readonly width: number;
   readonly how: Resampling;
-  readonly transposeA: boolean;
-  readonly transposeB: boolean;
-  readonly axis: number | number[];
-  readonly keepDims: boolean;
-  readonly epsilon: number;
 }
 
 /** A kernel, or undefined where it leaves a call to the one of backend `cpu`. */
-export type Simd = (backend: SimdBackend, inputs: Inputs, attributes: Attributes) => tf.TensorInfo | undefined;
+export type Simd = (
+  backend: SimdBackend,
+  inputs: Inputs,
+  attributes: Attributes,
+) => tf.TensorInfo | readonly tf.TensorInfo[] | undefined;
 
-/** Whether all are float32 and none is empty. */
+/** Whether all of them are there for float32 arithmetic; what is absent does not count. */
 export const allFloat = (...tensors: readonly (tf.TensorInfo | undefined)[]) =>
   tensors.every(
     (tensor) => tensor === undefined || (tensor.dtype === 'float32' && tf.util.sizeFromShape(tensor.shape) > 0),

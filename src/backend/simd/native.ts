@@ -19,6 +19,17 @@ export type BlockWeights = readonly [
 export const ACTIVATION = { linear: 0, gelu: 1, relu: 2 } as const;
 export type NativeActivation = (typeof ACTIVATION)[keyof typeof ACTIVATION];
 
+export type MapShape = [n: number, height: number, width: number, channels: number, out: Float32Array];
+export type PatchShape = [
+  n: number,
+  height: number,
+  width: number,
+  channels: number,
+  side: number,
+  to: number,
+  out: Float32Array,
+];
+
 /** `geometry` and, for `NativeKernels.pool` and `.interpolate`, `maps`: the numbers of native/src/geometry.h, in its order. */
 export type Convolve = (
   geometry: Int32Array,
@@ -70,6 +81,48 @@ export interface NativeKernels {
   ): void;
   gelu(x: Float32Array, out: Float32Array): void;
   mean(x: Float32Array, n: number, positions: number, channels: number, out: Float32Array): void;
+  /** `shape`: sizes of three axes, and the strides of a and of b along them, 0 where an operand stays the same. */
+  binary(op: number, a: Float32Array, b: Float32Array, shape: readonly number[], out: Float32Array): void;
+  unary(op: number, x: Float32Array, out: Float32Array): void;
+  sum(x: Float32Array, outer: number, reduced: number, inner: number, out: Float32Array): void;
+  /** out [k, n] = a^T b, a [rows, k], b [rows, n] */
+  matMulTransposed(a: Float32Array, b: Float32Array, rows: number, k: number, n: number, out: Float32Array): void;
+  depthwiseInput(dy: Float32Array, flipped: Float32Array, ...shape: MapShape): void;
+  depthwiseFilter(x: Float32Array, dy: Float32Array, ...shape: MapShape): void;
+  patchesFilter(x: Float32Array, dy: Float32Array, ...shape: PatchShape): void;
+  patchesInput(dy: Float32Array, packed: Float32Array, ...shape: PatchShape): void;
+  layerNormGradient(
+    x: Float32Array,
+    gamma: Float32Array,
+    dy: Float32Array,
+    epsilon: number,
+    positions: number,
+    channels: number,
+    dx: Float32Array,
+    dgamma: Float32Array,
+    dbeta: Float32Array,
+  ): void;
+  responseNorm(
+    x: Float32Array,
+    gamma: Float32Array,
+    beta: Float32Array,
+    n: number,
+    positions: number,
+    channels: number,
+    out: Float32Array,
+  ): void;
+  responseNormGradient(
+    x: Float32Array,
+    gamma: Float32Array,
+    dy: Float32Array,
+    n: number,
+    positions: number,
+    channels: number,
+    dx: Float32Array,
+    dgamma: Float32Array,
+    dbeta: Float32Array,
+  ): void;
+  geluGradient(x: Float32Array, dy: Float32Array, dx: Float32Array): void;
   packWinograd(weights: Float32Array, channels: number, to: number): Float32Array;
   /** A 3x3 convolution of stride 1; weights by packWinograd. */
   readonly winograd: Convolve;
@@ -94,15 +147,6 @@ export interface NativeKernels {
     rowShares: Float32Array,
     columns: Int32Array,
     columnShares: Float32Array,
-    out: Float32Array,
-  ): void;
-  responseNorm(
-    x: Float32Array,
-    gamma: Float32Array,
-    beta: Float32Array,
-    n: number,
-    positions: number,
-    channels: number,
     out: Float32Array,
   ): void;
   /** Multiply-adds that never leave the registers, `steps` rounds on every thread: floating point operations done. */

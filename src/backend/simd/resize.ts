@@ -75,7 +75,7 @@ function interpolated(
   const axis = (from: number, to: number) => {
     const of = outputs(to).map((i) => neighbours(i, from, to));
     return [
-      Int32Array.from(of.flatMap(([first, second]) => [first, second])),
+      Int32Array.from(of.flatMap((taps) => taps.slice(0, 2))),
       Float32Array.from(of, ([, , share]) => share),
     ] as const;
   };

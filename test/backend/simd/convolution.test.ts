@@ -107,7 +107,8 @@ const PAD = { pad: [1, 1] } as const;
 /** Around the widths of vectors and panels. */
 const CHANNELS = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 48, 49, 64, 65];
 
-describe('native convolutions', () => {
+describe('native convolutions', function () {
+  this.timeout(60_000);
   for (const native of kernels) {
     describe(native.isa, () => {
       it('winograd: any map', () => {
@@ -121,7 +122,7 @@ describe('native convolutions', () => {
         for (const channels of CHANNELS) {
           for (const to of CHANNELS) check(native, 'winograd', geometry([1, 5, 6], [channels, to], THREE, PAD), 5e-6);
         }
-      }).timeout(60_000);
+      });
 
       it('winograd: any padding, and none', () => {
         const pads = [
@@ -146,7 +147,7 @@ describe('native convolutions', () => {
           for (const size of [1, 3, 6, 7, 14])
             check(native, 'winograd', geometry([n, size, size + 1], [5, 7], THREE, PAD), 5e-6);
         }
-      }).timeout(60_000);
+      });
 
       it('winograd: many channels, several blocks of tiles', () => {
         check(native, 'winograd', geometry([1, 19, 27], [256, 40], THREE, PAD), 5e-6);
@@ -157,7 +158,7 @@ describe('native convolutions', () => {
           guarded(2 * 45 * 50 * 300, (out) => kernel(numbers(g), x, packed, bias, ...LINEAR, out));
         const direct = run(native.convolution, native.packMatrix(w, 9 * 400, 300, 0));
         expectClose(run(native.winograd, native.packWinograd(w, 400, 300)), direct, 1e-5, 'several blocks');
-      }).timeout(60_000);
+      });
 
       it('winograd: no bias, and limits', () => {
         const g = geometry([2, 9, 6], [20, 19], THREE, PAD);
@@ -229,7 +230,7 @@ describe('native convolutions', () => {
         check(native, 'convolution', geometry([1, 30, 25], [200, 30], THREE, { ...PAD, stride: [2, 2] }), 5e-6);
         check(native, 'convolution', geometry([3, 12, 9], [17, 100], [1, 1]), 1e-6);
         check(native, 'convolution', geometry([3, 12, 9], [17, 100], [1, 1], { stride: [2, 2] }), 1e-6);
-      }).timeout(60_000);
+      });
 
       it('limits, and no bias', () => {
         const g = geometry([1, 6, 7], [9, 19], [5, 3], { pad: [2, 1] });

@@ -66,7 +66,8 @@ const PADS = [
 type Pad = 'same' | 'valid' | number;
 const padding = (pad: (typeof PADS)[number]) => pad as Pad;
 
-describe('backend simd', () => {
+describe('kernels of backend simd', function () {
+  this.timeout(20_000);
   before(async function () {
     if (kernels.length === 0) this.skip();
     await useBackend('cpu');
@@ -86,7 +87,8 @@ describe('backend simd', () => {
           const what = `${kernel} ${strides} ${dilations} ${pad}`;
           const run = () =>
             tf.conv2d(map([2, 13, 14, 5]), map([kernel, kernel, 5, 7], 2), strides, padding(pad), 'NHWC', dilations);
-          expect(await compare(what, run), what).to.include({ convolution: 1 });
+          const { convolution = 0, patches = 0, matMul = 0 } = await compare(what, run);
+          expect(convolution + patches + matMul, what).to.equal(1);
         }
       }
     }

@@ -1,0 +1,39 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { reduction, threeAxes } from './broadcast.js';
+import { allFloat, type Simd } from './kernel.js';
+
+/** As native/src/kernels.h numbers them. */
+const BINARY = { Add: 0, Sub: 1, Multiply: 2, RealDiv: 3, Maximum: 4, Minimum: 5 } as const;
+const UNARY = { Square: 0, Sqrt: 1, Rsqrt: 2, Neg: 3, Relu: 4 } as const;
+
+function binary(op: number): Simd {
+  return (backend, { a, b }) => {
+    if (!allFloat(a, b)) return undefined;
+    const axes = threeAxes(a.shape, b.shape);
+    if (axes === undefined) return undefined;
+    const shape = tf.backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
+    return backend.output(shape, (out) => backend.native.binary(op, backend.floats(a), backend.floats(b), axes, out));
+  };
+}
+
+function unary(op: number): Simd {
+  return (backend, { x }) => {
+    if (!allFloat(x)) return undefined;
+    return backend.output(x.shape, (out) => backend.native.unary(op, backend.floats(x), out));
+  };
+}
+
+const sum: Simd = (backend, { x }, { axis, keepDims }) => {
+  const over = allFloat(x) ? reduction(x.shape, axis) : undefined;
+  if (over === undefined) return undefined;
+  const shape = x.shape.flatMap((length, i) => (!over.axes.includes(i) ? [length] : keepDims ? [1] : []));
+  return backend.output(shape, (out) => {
+    backend.native.sum(backend.floats(x), over.outer, over.reduced, over.inner, out);
+  });
+};
+
+export const ARITHMETIC: Readonly<Record<string, Simd>> = {
+  ...Object.fromEntries(Object.entries(BINARY).map(([name, op]) => [name, binary(op)])),
+  ...Object.fromEntries(Object.entries(UNARY).map(([name, op]) => [name, unary(op)])),
+  Sum: sum,
+};

@@ -1,0 +1,47 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import type { Inputs, SimdBackend } from './kernel.js';
+import type { BlockWeights } from './native.js';
+
+/** ConvNeXt's block, whole: see native/src/block.h. The parts are named as in backbones/convnext/network.ts. */
+export function block(backend: SimdBackend, inputs: Inputs): tf.TensorInfo {
+  const { x } = inputs;
+  const [n, height, width, channels] = x.shape;
+  const parameters = Object.entries(inputs).filter(([name]) => name !== 'x');
+  const weights = backend.packedTogether(
+    parameters.map(([, tensor]) => tensor),
+    () => packBlock(backend, new Map(parameters.map(([name, tensor]) => [name, backend.floats(tensor)])), channels),
+  );
+  return backend.output(x.shape, (out) => {
+    backend.native.block(weights, channels, backend.floats(x), n, height, width, out);
+  });
+}
+
+function packBlock({ native }: SimdBackend, values: ReadonlyMap<string, Float32Array>, c: number): BlockWeights {
+  const of = (name: string) => values.get(name)!;
+  const [reduce, bias] = foldIntoReduction(values, c);
+  return [
+    native.packDepthwise(of('dwconv.weight'), c),
+    of('dwconv.bias'),
+    of('norm.weight'),
+    of('norm.bias'),
+    native.packMatrix(of('pwconv1.weight'), c, 4 * c, 0),
+    of('pwconv1.bias'),
+    native.packMatrix(reduce, 4 * c, c, 0),
+    bias,
+    values.get('grn.weight') ?? null,
+  ];
+}
+
+/** The second linear map with what is linear around it: GRN's beta before it, V1's layer scale behind it. */
+function foldIntoReduction(
+  values: ReadonlyMap<string, Float32Array>,
+  c: number,
+): readonly [Float32Array, Float32Array] {
+  const [weight, bias, beta, scale] = ['pwconv2.weight', 'pwconv2.bias', 'grn.bias', 'scale.scale'].map((name) =>
+    values.get(name),
+  );
+  const sums = Float64Array.from(bias!);
+  for (let k = 0; beta && k < 4 * c; k++) for (let j = 0; j < c; j++) sums[j] += beta[k] * weight![k * c + j];
+  if (!scale) return [weight!, Float32Array.from(sums)];
+  return [weight!.map((value, i) => value * scale[i % c]), Float32Array.from(sums, (value, j) => value * scale[j])];
+}

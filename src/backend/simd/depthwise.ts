@@ -1,0 +1,20 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import type { Inputs, SimdBackend } from './kernel.js';
+
+/** The gradients of ConvNeXt's depthwise convolution, 7 x 7 with 3 rows and columns of zeros: of its input and its filter. */
+export function depthwiseGradient(backend: SimdBackend, { x, filter, dy }: Inputs): tf.TensorInfo[] {
+  const [n, height, width, channels] = x.shape;
+  const [values, slopes] = [backend.floats(x), backend.floats(dy)];
+  const pack = () => backend.native.packDepthwise(turned(backend.floats(filter), channels), channels);
+  const flipped = backend.packed(filter, pack, 'turned');
+  return backend.outputs([x.shape, filter.shape], (dx, dfilter) => {
+    backend.native.depthwiseInput(slopes, flipped, n, height, width, channels, dx);
+    backend.native.depthwiseFilter(values, slopes, n, height, width, channels, dfilter);
+  });
+}
+
+/** The taps in reverse order. */
+function turned(filter: Float32Array, channels: number): Float32Array {
+  const taps = filter.length / channels;
+  return filter.map((_, i) => filter[(taps - 1 - Math.floor(i / channels)) * channels + (i % channels)]);
+}
