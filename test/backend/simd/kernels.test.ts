@@ -18,7 +18,8 @@ async function compare(
   await tf.setBackend('cpu');
   const want = tf.tidy(run);
   await tf.setBackend('simd');
-  const { numTensors, numDataBuffers } = tf.memory();
+  const { numTensors } = tf.memory();
+  const arrays = tf.backend().numDataIds();
   const calls: Record<string, number> = {};
   const native = (tf.backend() as unknown as SimdBackend).native as unknown as Record<string, unknown>;
   const before = { ...native };
@@ -33,7 +34,7 @@ async function compare(
     const got = tf.tidy(run);
     expect(got.shape, what).to.deep.equal(want.shape);
     expect(tf.memory().numTensors, `${what}: tensors`).to.equal(numTensors + 1);
-    expect(tf.memory().numDataBuffers, `${what}: arrays`).to.equal(numDataBuffers + 1);
+    expect(tf.backend().numDataIds(), `${what}: arrays`).to.equal(arrays + 1);
     expectClose(got.dataSync() as Float32Array, want.dataSync(), tolerance, what);
     got.dispose();
   } finally {
