@@ -7,10 +7,15 @@ const folder = fileURLToPath(new URL('.', import.meta.url));
 const gyp = process.env.npm_config_node_gyp;
 const [program, before] = gyp ? [process.execPath, [gyp]] : ['node-gyp', []];
 const start = performance.now();
-const { status, error, stderr, stdout } = spawnSync(program, [...before, 'rebuild', '--silent'], { cwd: folder, encoding: 'utf8' });
+const { status, error, stderr, stdout } = spawnSync(program, [...before, 'rebuild', '--silent'], {
+  cwd: folder,
+  encoding: 'utf8',
+});
 if (status === 0) {
   console.error(`convnextv2: built the native kernels in ${((performance.now() - start) / 1000).toFixed(1)} s`);
 } else {
-  const reason = error?.message ?? (/error:? .*/i.exec(`${stderr}\n${stdout}`)?.[0] ?? `node-gyp ended with ${status}`);
-  console.error(`convnextv2: the native kernels were not built (${reason}): backend "simd" is not there, everything else works`);
+  const reason = error?.message ?? /error:? .*/i.exec(`${stderr}\n${stdout}`)?.[0] ?? `node-gyp ended with ${status}`;
+  console.error(
+    `convnextv2: the native kernels were not built (${reason}): backend "simd" is not there, everything else works`,
+  );
 }

@@ -70,6 +70,60 @@ class Call {
     return number;
   }
 
+  /** An Int32Array of exactly `size` numbers. */
+  const int32_t *ints(int at, long size) {
+    napi_typedarray_type type;
+    size_t count;
+    void *data;
+    if (napi_get_typedarray_info(env_, values_[at], &type, &count, &data, nullptr, nullptr) == napi_ok && type == napi_int32_array && (long)count == size)
+      return (const int32_t *)data;
+    fail("an Int32Array is missing, or has another length than its shape");
+    return nullptr;
+  }
+
+  /** A Geometry as an Int32Array of its 15 numbers, in order. */
+  Geometry geometry(int at) {
+    const int32_t *v = ints(at, 15);
+    if (failed_) return {};
+    for (int i = 0; i < 15; i++) {
+      const bool padding = i == 11 || i == 12;
+      if (v[i] < (padding ? 0 : 1)) fail("a number of a geometry is out of range");
+    }
+    const Geometry g = {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11], v[12], v[13], v[14]};
+    atMost((double)g.n * g.height * g.width * g.channels);
+    atMost((double)g.n * g.outHeight * g.outWidth * g.to);
+    atMost((double)g.kernelHeight * g.kernelWidth * g.channels * g.to);
+    return g;
+  }
+
+  /** Maps as an Int32Array of its 6 numbers, in order. */
+  Maps maps(int at) {
+    const int32_t *v = ints(at, 6);
+    if (failed_) return {};
+    for (int i = 0; i < 6; i++) {
+      if (v[i] < 1) fail("a size of maps is out of range");
+    }
+    const Maps m = {v[0], v[1], v[2], v[3], v[4], v[5]};
+    atMost((double)m.n * m.height * m.width * m.channels);
+    atMost((double)m.n * m.outHeight * m.outWidth * m.channels);
+    return m;
+  }
+
+  /** Two places on an axis of `size` for each of `count` outputs, the second `beyond` the axis at most. */
+  const int32_t *places(int at, long count, long size, long beyond) {
+    const int32_t *v = ints(at, 2 * count);
+    for (long i = 0; !failed_ && i < 2 * count; i++) {
+      if (v[i] < 0 || v[i] >= size + beyond) fail("a place is outside the map");
+    }
+    return v;
+  }
+
+  void atMost(double size) {
+    if (size > 1LL << 40) fail("a shape is too large");
+  }
+
+  Limits limits(int at) { return {(float)number(at), (float)number(at + 1)}; }
+
   void fail(const char *message) {
     if (!failed_) napi_throw_range_error(env_, nullptr, message);
     failed_ = true;
@@ -132,15 +186,17 @@ napi_value packMatrix(napi_env env, napi_callback_info info) {
   return array;
 }
 
-// packDepthwise(weights [7, 7, channels], channels)
+// packDepthwise(weights [taps, channels], channels)
 napi_value packDepthwise(napi_env env, napi_callback_info info) {
   Call call(env, info);
   const long channels = call.count(1);
-  const float *weights = call.floats(0, 49 * channels);
+  long length = 0;
+  const float *weights = call.floats(0, -1, &length);
+  if (length == 0 || length % channels != 0) call.fail("a Float32Array has another length than its shape");
   if (!call.ok()) return nullptr;
   float *packed;
-  const napi_value array = newFloats(call, 49 * channels, &packed);
-  if (call.ok()) call.kernels->packDepthwise(weights, channels, packed);
+  const napi_value array = newFloats(call, length, &packed);
+  if (call.ok()) call.kernels->packDepthwise(weights, length / channels, channels, packed);
   return array;
 }
 
@@ -287,17 +343,6 @@ napi_value matMulTransposed(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// depthwise(x [n, height, width, channels], packed, bias, n, height, width, channels, out), 7x7 with 3 zeros around
-napi_value depthwise(napi_env env, napi_callback_info info) {
-  Call call(env, info);
-  const long n = call.count(3), height = call.count(4), width = call.count(5), channels = call.count(6);
-  const long size = n * height * width * channels;
-  const float *x = call.floats(0, size), *packed = call.floats(1, 49 * channels), *bias = call.floats(2, channels);
-  float *out = call.floats(7, size);
-  if (call.ok()) call.kernels->depthwise(x, n, height, width, channels, packed, bias, out);
-  return nullptr;
-}
-
 // depthwiseInput(dy, flipped, n, height, width, channels, dx)
 napi_value depthwiseInput(napi_env env, napi_callback_info info) {
   Call call(env, info);
@@ -354,6 +399,88 @@ napi_value layerNormGradient(napi_env env, napi_callback_info info) {
   const double epsilon = call.number(3);
   float *dx = call.floats(6, size), *dgamma = call.floats(7, channels), *dbeta = call.floats(8, channels);
   if (call.ok()) call.kernels->layerNormGradient(x, gamma, dy, (float)epsilon, positions, channels, dx, dgamma, dbeta);
+  return nullptr;
+}
+
+long inputSize(const Geometry &g) { return g.n * g.height * g.width * g.channels; }
+long outputSize(const Geometry &g) { return g.n * g.outHeight * g.outWidth * g.to; }
+
+// packWinograd(weights [3, 3, channels, to], channels, to)
+napi_value packWinograd(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const long channels = call.count(1), to = call.count(2);
+  const float *weights = call.floats(0, 9 * channels * to);
+  if (!call.ok()) return nullptr;
+  float *packed;
+  const napi_value array = newFloats(call, call.kernels->winogradSize(channels, to), &packed);
+  if (call.ok()) call.kernels->packWinograd(weights, channels, to, packed);
+  return array;
+}
+
+// winograd(geometry, x, packed, bias [to] or null, low, high, out)
+napi_value winograd(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const Geometry g = call.geometry(0);
+  if (!call.ok()) return nullptr;
+  if (g.kernelHeight != 3 || g.kernelWidth != 3 || g.strideY * g.strideX * g.dilationY * g.dilationX != 1) call.fail("not a 3x3 convolution of stride 1");
+  const float *x = call.floats(1, inputSize(g)), *packed = call.floats(2, call.kernels->winogradSize(g.channels, g.to));
+  const float *bias = call.floatsOrNull(3, g.to);
+  const Limits limits = call.limits(4);
+  float *out = call.floats(6, outputSize(g));
+  if (call.ok()) call.kernels->winograd(g, x, packed, bias, limits, out);
+  return nullptr;
+}
+
+// convolution(geometry, x, packed, bias [to] or null, low, high, out)
+napi_value convolution(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const Geometry g = call.geometry(0);
+  if (!call.ok()) return nullptr;
+  const float *x = call.floats(1, inputSize(g)), *packed = call.floats(2, call.kernels->packedSize(g.kernelHeight * g.kernelWidth * g.channels, g.to));
+  const float *bias = call.floatsOrNull(3, g.to);
+  const Limits limits = call.limits(4);
+  float *out = call.floats(6, outputSize(g));
+  if (call.ok()) call.kernels->convolution(g, x, packed, bias, limits, out);
+  return nullptr;
+}
+
+// depthwise(geometry, x, packed, bias [channels] or null, low, high, out)
+napi_value depthwise(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const Geometry g = call.geometry(0);
+  if (!call.ok()) return nullptr;
+  if (g.to != g.channels) call.fail("a depthwise convolution has as many channels out as in");
+  const float *x = call.floats(1, inputSize(g)), *packed = call.floats(2, g.kernelHeight * g.kernelWidth * g.channels);
+  const float *bias = call.floatsOrNull(3, g.channels);
+  const Limits limits = call.limits(4);
+  float *out = call.floats(6, outputSize(g));
+  if (call.ok()) call.kernels->depthwise(g, x, packed, bias, limits, out);
+  return nullptr;
+}
+
+// pool(maps, x, rows [outHeight, 2], columns [outWidth, 2], greatest, out)
+napi_value pool(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const Maps m = call.maps(0);
+  if (!call.ok()) return nullptr;
+  const float *x = call.floats(1, m.n * m.height * m.width * m.channels);
+  const int32_t *rows = call.places(2, m.outHeight, m.height, 1), *columns = call.places(3, m.outWidth, m.width, 1);
+  const bool greatest = call.number(4) != 0;
+  float *out = call.floats(5, m.n * m.outHeight * m.outWidth * m.channels);
+  if (call.ok()) call.kernels->pool(m, x, rows, columns, greatest, out);
+  return nullptr;
+}
+
+// interpolate(maps, x, rows [outHeight, 2], rowShares [outHeight], columns [outWidth, 2], columnShares [outWidth], out)
+napi_value interpolate(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const Maps m = call.maps(0);
+  if (!call.ok()) return nullptr;
+  const float *x = call.floats(1, m.n * m.height * m.width * m.channels);
+  const int32_t *rows = call.places(2, m.outHeight, m.height, 0), *columns = call.places(4, m.outWidth, m.width, 0);
+  const float *rowShares = call.floats(3, m.outHeight), *columnShares = call.floats(5, m.outWidth);
+  float *out = call.floats(6, m.n * m.outHeight * m.outWidth * m.channels);
+  if (call.ok()) call.kernels->interpolate(m, x, rows, rowShares, columns, columnShares, out);
   return nullptr;
 }
 
@@ -432,7 +559,6 @@ napi_value kernelsOf(napi_env env, const Kernels *kernels) {
   define(env, object, "unary", unary, kernels);
   define(env, object, "sum", sum, kernels);
   define(env, object, "matMulTransposed", matMulTransposed, kernels);
-  define(env, object, "depthwise", depthwise, kernels);
   define(env, object, "depthwiseInput", depthwiseInput, kernels);
   define(env, object, "depthwiseFilter", depthwiseFilter, kernels);
   define(env, object, "patchesFilter", patchesFilter, kernels);
@@ -442,6 +568,12 @@ napi_value kernelsOf(napi_env env, const Kernels *kernels) {
   define(env, object, "responseNormGradient", responseNormGradient, kernels);
   define(env, object, "geluGradient", geluGradient, kernels);
   define(env, object, "peak", peak, kernels);
+  define(env, object, "packWinograd", packWinograd, kernels);
+  define(env, object, "winograd", winograd, kernels);
+  define(env, object, "convolution", convolution, kernels);
+  define(env, object, "depthwise", depthwise, kernels);
+  define(env, object, "pool", pool, kernels);
+  define(env, object, "interpolate", interpolate, kernels);
   return object;
 }
 

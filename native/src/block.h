@@ -25,8 +25,8 @@ static const long WANTED_TASKS = 16;
 /** How a product [rows, n] is cut into tasks: by its shape alone, so that sums are the same on any number of threads. */
 struct Cut {
   long rows, vectors, rowBlocks, columnBlocks;
-  Cut(long rows, long n) : rows(rows), vectors(roundUp(n, LANES) / LANES) {
-    rowBlocks = (rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+  Cut(long rows, long n, long most = BLOCK_ROWS) : rows(rows), vectors(roundUp(n, LANES) / LANES) {
+    rowBlocks = (rows + most - 1) / most;
     columnBlocks = std::clamp((WANTED_TASKS + rowBlocks - 1) / rowBlocks, 1L, (vectors + 5) / 6);
   }
   long tasks() const { return rowBlocks * columnBlocks; }

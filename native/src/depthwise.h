@@ -13,10 +13,10 @@ struct Map {
   long height, width, channels;
 };
 
-/** Packs weights [7][7][channels] so that a group of channels has its 49 taps together. */
-static void packDepthwise(const float *weights, long channels, float *packed) {
+/** Packs weights [taps][channels] so that a group of channels has its taps together. */
+static void packDepthwise(const float *weights, long taps, long channels, float *packed) {
   eachGroup(channels, [&](long c, auto v) {
-    for (int tap = 0; tap < TAPS; tap++) {
+    for (long tap = 0; tap < taps; tap++) {
       for (int lane = 0; lane < Lanes<decltype(v)>::count; lane++) *packed++ = weights[tap * channels + c + lane];
     }
   });

@@ -65,6 +65,21 @@ INLINE void tileOf(int rows, const float *a, long lda, const float *b, long k, f
   }
 }
 
+/** tileOf for a panel's width that is known at run time. */
+template <bool turned = false>
+INLINE void tileOfAny(int vectors, int rows, const float *a, long lda, const float *b, long k, float *out) {
+  if (vectors == 1) tileOf<turned, tileRows(1), 1>(rows, a, lda, b, k, out);
+  else if (vectors == 2) tileOf<turned, tileRows(2), 2>(rows, a, lda, b, k, out);
+  else if constexpr (MAX_VECTORS == 3) tileOf<turned, tileRows(3), 3>(rows, a, lda, b, k, out);
+}
+
+/** Shares rows out evenly among tiles of a panel that many vectors wide: f(first row, rows). */
+template <class F> INLINE void eachTile(int vectors, long rows, F f) {
+  const int most = tileRows(vectors);
+  const long tiles = (rows + most - 1) / most;
+  for (long t = 0; t < tiles; t++) f(rows * t / tiles, (int)(rows * (t + 1) / tiles - rows * t / tiles));
+}
+
 /**
  * Rows of A times the panels of B that begin at vectors [begin, end); `packed` has all n columns of B, k rows. The sums of a tile
  * go to epilogue(first row, rows, first vector, vectors, sums): they lie in the first-level cache, rows TILE_STRIDE apart.
@@ -74,17 +89,10 @@ static void gemm(const float *a, long lda, long rows, const float *packed, long 
   alignas(64) float sums[12 * TILE_STRIDE];
   eachPanel(n, begin, end, [&](long v, int vectors) {
     const float *b = packed + v * LANES * k;
-    const int most = tileRows(vectors);
-    const long tiles = (rows + most - 1) / most;
-    for (long t = 0; t < tiles; t++) {
-      const long first = rows * t / tiles;
-      const int count = (int)(rows * (t + 1) / tiles - first);
-      const float *from = a + first * (turned ? 1 : lda);
-      if (vectors == 1) tileOf<turned, tileRows(1), 1>(count, from, lda, b, k, sums);
-      else if (vectors == 2) tileOf<turned, tileRows(2), 2>(count, from, lda, b, k, sums);
-      else if constexpr (MAX_VECTORS == 3) tileOf<turned, tileRows(3), 3>(count, from, lda, b, k, sums);
+    eachTile(vectors, rows, [&](long first, int count) {
+      tileOfAny<turned>(vectors, count, a + first * (turned ? 1 : lda), lda, b, k, sums);
       epilogue(first, count, v, vectors, sums);
-    }
+    });
   });
 }
 

@@ -2,8 +2,11 @@
 #include "kernels.h"
 
 #include "block.h"
+#include "depthwise-any.h"
 #include "elementwise.h"
+#include "pooling.h"
 #include "training.h"
+#include "winograd.h"
 
 namespace {
 
@@ -90,15 +93,6 @@ void patchesInput(const Patches &p, const float *dy, const float *packed, long n
   });
 }
 
-void depthwiseOf(const float *x, long n, long height, long width, long channels, const float *packed, const float *bias, float *out) {
-  const Map shape = {height, width, channels};
-  const long size = height * width * channels;
-  parallel(n * height, [&](long task) {
-    const long image = task / height, h = task % height;
-    depthwiseRow(x + image * size, shape, h, packed, bias, out + image * size + h * width * channels, channels);
-  });
-}
-
 void depthwiseInputOf(const float *dy, long n, long height, long width, long channels, const float *flipped, float *dx) {
   depthwiseInput(dy, n, {height, width, channels}, flipped, dx);
 }
@@ -160,6 +154,7 @@ double peak(long steps) {
 
 extern const Kernels ISA = {
     ISA_NAME, LANES, packedSize, packPanels, packDepthwise, blocks, matMul, patches, layerNorms, gelus, means,
-    binary, unary, sums, matMulTransposed, depthwiseOf, depthwiseInputOf, depthwiseFilterOf, patchesFilter, patchesInput,
+    binary, unary, sums, matMulTransposed, depthwiseInputOf, depthwiseFilterOf, patchesFilter, patchesInput,
     layerNormGradient, responseNorm, responseNormGradient, geluGradient, peak,
+    winogradSize, packWinograd, winograd, convolution, depthwise, pool, interpolate,
 };

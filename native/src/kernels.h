@@ -1,5 +1,6 @@
 // What is compiled once for each instruction set, behind one table of functions.
 #pragma once
+#include "geometry.h"
 
 /** The weights of a ConvNeXt block, packed. gamma and beta of GRN are null in V1, scale (of V1's layer scale) in V2. */
 struct Block {
@@ -33,7 +34,7 @@ struct Kernels {
   int lanes;
   long (*packedSize)(long k, long n);
   void (*pack)(const float *b, long k, long n, long rowStride, long columnStride, float *packed);
-  void (*packDepthwise)(const float *weights, long channels, float *packed);
+  void (*packDepthwise)(const float *weights, long taps, long channels, float *packed);
   /** x and out [n, height, width, channels]; they may not be the same. */
   void (*block)(const Block &block, const float *x, long n, long height, long width, float *out);
   /** out [rows, n] = activation(a [rows, k] b + bias); bias may be null. */
@@ -48,7 +49,6 @@ struct Kernels {
   void (*sum)(const float *x, long outer, long reduced, long inner, float *out);
   void (*matMulTransposed)(const float *a, const float *b, long rows, long k, long n, float *out);
   /** Gradients of the 7x7 depthwise convolution; `flipped` is the filter turned round, packed. */
-  void (*depthwise)(const float *x, long n, long height, long width, long channels, const float *packed, const float *bias, float *out);
   void (*depthwiseInput)(const float *dy, long n, long height, long width, long channels, const float *flipped, float *dx);
   void (*depthwiseFilter)(const float *x, const float *dy, long n, long height, long width, long channels, float *out);
   void (*patchesFilter)(const Patches &patches, const float *x, const float *dy, long n, float *out);
@@ -59,6 +59,16 @@ struct Kernels {
   void (*geluGradient)(const float *x, const float *dy, long count, float *dx);
   /** Fused multiply-adds that never leave the registers: how many floating point operations were done. */
   double (*peak)(long steps);
+  long (*winogradSize)(long channels, long to);
+  void (*packWinograd)(const float *weights, long channels, long to, float *packed);
+  /** A 3x3 convolution of stride 1. */
+  void (*winograd)(const Geometry &geometry, const float *x, const float *packed, const float *bias, Limits limits, float *out);
+  /** Any convolution; weights [kernelHeight * kernelWidth * channels, to], packed. */
+  void (*convolution)(const Geometry &geometry, const float *x, const float *packed, const float *bias, Limits limits, float *out);
+  /** With as many channels out as in. */
+  void (*depthwise)(const Geometry &geometry, const float *x, const float *packed, const float *bias, Limits limits, float *out);
+  void (*pool)(const Maps &maps, const float *x, const int32_t *rows, const int32_t *columns, bool greatest, float *out);
+  void (*interpolate)(const Maps &maps, const float *x, const int32_t *rows, const float *rowShares, const int32_t *columns, const float *columnShares, float *out);
 };
 
 extern const Kernels KERNELS_AVX512, KERNELS_AVX2, KERNELS_BASELINE;

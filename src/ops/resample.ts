@@ -24,19 +24,34 @@ export function resample(x: tf.Tensor4D, [height, width]: readonly [number, numb
     if (Number.isSafeInteger(side) && side >= 0) continue;
     throw new ConvNextV2Error('E_ARGUMENT', { path: 'size', wanted: 'two whole numbers', got: `${height}, ${width}` });
   }
-  return runOp('ConvNextV2Resample', { x }, { height, width, how }, () => {
+  const composed = (): tf.Tensor4D => {
     const [, h, w] = x.shape;
     if (how === 'nearest') return tf.gather(tf.gather(x, sources(h, height), 1), sources(w, width), 2);
     // linear and separable: a constant matrix for each axis says it all
     const turned = alongHeight(matrix(w, width, how), tf.transpose(x, [0, 2, 1, 3])); // [n, width, h, c]
     return alongHeight(matrix(h, height, how), tf.transpose(turned, [0, 2, 1, 3])); // [n, height, width, c]
-  });
+  };
+  // the kernels are for what costs time
+  if (x.dtype !== 'float32' || x.size * height * width === 0) return tf.tidy(composed);
+  return runOp('ConvNextV2Resample', { x }, { height, width, how }, composed);
 }
 
-/** For each cell of the new axis, the one of the old that `nearest` takes. */
-function sources(from: number, to: number): tf.Tensor1D {
+/** The cell of an axis of `from` that cell i of its resampled `to` takes, by `nearest`. */
+export function nearestSource(i: number, from: number, to: number): number {
+  return Math.min(Math.floor(Math.fround(i * Math.fround(from / to))), from - 1);
+}
+
+/** The two that it lies between, by `bilinear`, and the share of the second. */
+export function bilinearTaps(i: number, from: number, to: number): readonly [low: number, high: number, share: number] {
+  // float32 like torch's area_pixel_compute_source_index, and clamped at the first cell
   const scale = Math.fround(from / to);
-  const indices = Int32Array.from({ length: to }, (_, i) => Math.min(Math.floor(Math.fround(i * scale)), from - 1));
+  const source = Math.max(0, Math.fround(Math.fround(scale * Math.fround(i + 0.5)) - 0.5));
+  const low = Math.min(Math.floor(source), from - 1);
+  return [low, Math.min(low + 1, from - 1), Math.min(1, Math.fround(source - low))];
+}
+
+function sources(from: number, to: number): tf.Tensor1D {
+  const indices = Int32Array.from({ length: to }, (_, i) => nearestSource(i, from, to));
   return tf.tensor1d(indices, 'int32');
 }
 
@@ -60,14 +75,10 @@ type Taps = (i: number, from: number, to: number) => readonly (readonly [index: 
 
 const TAPS = {
   bilinear(i, from, to) {
-    // float32 like torch's area_pixel_compute_source_index, and clamped at the first cell
-    const scale = Math.fround(from / to);
-    const source = Math.max(0, Math.fround(Math.fround(scale * Math.fround(i + 0.5)) - 0.5));
-    const low = Math.min(Math.floor(source), from - 1);
-    const share = Math.min(1, Math.fround(source - low));
+    const [low, high, share] = bilinearTaps(i, from, to);
     return [
       [low, 1 - share],
-      [Math.min(low + 1, from - 1), share],
+      [high, share],
     ];
   },
   average(i, from, to) {

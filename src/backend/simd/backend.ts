@@ -21,6 +21,10 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
     readonly #packed = new WeakMap<object, Map<string, Float32Array>>();
     readonly #together = new WeakMap<object, { readonly of: readonly object[]; readonly weights: BlockWeights }>();
 
+    /** What `packedWithin` made: bytes for each tensor, and in all. */
+    readonly #within = new WeakMap<object, number>();
+    #bytesWithin = 0;
+
     constructor() {
       super();
       // private in tfjs: it prints a banner of several lines when the first tensor is written
@@ -55,6 +59,15 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
       return packed;
     }
 
+    packedWithin(tensor: tf.TensorInfo, bytes: number, pack: () => Float32Array, name: string) {
+      if (this.#packed.get(tensor.dataId)?.has(name)) return this.packed(tensor, pack, name);
+      if (this.#bytesWithin + bytes > mostBytesWithin()) return undefined;
+      const packed = this.packed(tensor, pack, name);
+      this.#within.set(tensor.dataId, (this.#within.get(tensor.dataId) ?? 0) + packed.byteLength);
+      this.#bytesWithin += packed.byteLength;
+      return packed;
+    }
+
     packedTogether(tensors: readonly tf.TensorInfo[], pack: () => BlockWeights): BlockWeights {
       const of = tensors.map(({ dataId }) => dataId);
       const found = this.#together.get(of[0]);
@@ -78,6 +91,7 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
       const disposed = super.disposeData(dataId, force);
       if (!disposed) return false;
       this.#packed.delete(dataId);
+      this.#bytesWithin -= this.#within.get(dataId) ?? 0;
       this.#together.delete(dataId);
       if (this.#own.delete(dataId)) this.#buffers.give(values as Float32Array);
       return true;
@@ -95,6 +109,9 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
   }
   return { isa: native.isa };
 }
+
+/** Winograd's weights are four times the size of a filter: half a gigabyte holds those of UperNet's head, the widest. */
+const mostBytesWithin = () => 2 ** 20 * Number(process.env.CONVNEXTV2_WINOGRAD_MB || 512);
 
 /** tfjs takes the backend of the highest priority where a program chooses none; choosing is `useBackend`'s. */
 const LOWEST_PRIORITY = 0;

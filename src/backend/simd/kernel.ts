@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { Resampling } from '../../ops/resample.js';
 import type { BlockWeights, NativeKernels } from './native.js';
 
 /** What the kernels need of the backend: values, room for results, and packed weights that live as long as their tensor. */
@@ -14,8 +15,11 @@ export interface SimdBackend {
   share(tensor: tf.TensorInfo): void;
   /** What `pack` makes of a tensor, made once. `name` tells apart several for one tensor. */
   packed(tensor: tf.TensorInfo, pack: () => Float32Array, name?: string): Float32Array;
+  /** The same where all that is packed so stays within the backend's bound together; undefined where it would not. */
+  packedWithin(tensor: tf.TensorInfo, bytes: number, pack: () => Float32Array, name: string): Float32Array | undefined;
   /** The same of several tensors together. */
   packedTogether(tensors: readonly tf.TensorInfo[], pack: () => BlockWeights): BlockWeights;
+  disposeIntermediateTensorInfo(tensor: tf.TensorInfo): void;
 }
 
 export type Inputs = Readonly<Record<string, tf.TensorInfo>>;
@@ -28,6 +32,7 @@ export interface Attributes {
   readonly dataFormat: 'NHWC' | 'NCHW';
   readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
   readonly activation?: string;
+  readonly leakyreluAlpha?: number;
   readonly transposeA: boolean;
   readonly transposeB: boolean;
   readonly axis: number | number[];
@@ -35,6 +40,13 @@ export interface Attributes {
   readonly epsilon: number;
   readonly filterShape: [number, number, number, number];
   readonly inputShape: [number, number, number, number];
+  readonly filterSize: number | [number, number];
+  readonly alignCorners: boolean;
+  readonly halfPixelCenters: boolean;
+  readonly size: readonly [number, number];
+  readonly height: number;
+  readonly width: number;
+  readonly how: Resampling;
 }
 
 /** A kernel, or undefined where it leaves a call to the one of backend `cpu`. */

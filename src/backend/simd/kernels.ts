@@ -1,20 +1,29 @@
 import { ARITHMETIC } from './arithmetic.js';
 import { block } from './block.js';
-import { depthwise, depthwiseGradient } from './depthwise.js';
+import { convolution, depthwiseConvolution } from './convolution.js';
+import { depthwiseGradient } from './depthwise.js';
 import { allFloat, type Simd } from './kernel.js';
 import { layerNorm, layerNormGradient, responseNorm, responseNormGradient } from './norms.js';
-import { convolution, convolutionFilter, convolutionInput, product } from './products.js';
+import { averagePool, maxPool } from './pooling.js';
+import { convolutionFilter, convolutionInput, patchConvolution, product } from './products.js';
+import { resample, resizeBilinear, resizeNearest } from './resize.js';
 
 /** The kernels that replace those of `cpu`, by their names. */
 export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
   ...ARITHMETIC,
-  Conv2D: (backend, { x, filter }, attributes) => convolution(backend, x, filter, undefined, attributes),
-  FusedConv2D: (backend, { x, filter, bias }, attributes) => convolution(backend, x, filter, bias, attributes),
+  Conv2D: (...call) => patchConvolution(...call) ?? convolution(...call),
+  FusedConv2D: (...call) => patchConvolution(...call) ?? convolution(...call),
   Conv2DBackpropFilter: convolutionFilter,
   Conv2DBackpropInput: convolutionInput,
   BatchMatMul: (backend, { a, b }, attributes) => product(backend, a, b, undefined, attributes),
   _FusedMatMul: (backend, { a, b, bias }, attributes) => product(backend, a, b, bias, attributes),
-  FusedDepthwiseConv2D: depthwise,
+  DepthwiseConv2dNative: depthwiseConvolution,
+  FusedDepthwiseConv2D: depthwiseConvolution,
+  MaxPool: maxPool,
+  AvgPool: averagePool,
+  ResizeBilinear: resizeBilinear,
+  ResizeNearestNeighbor: resizeNearest,
+  ConvNextV2Resample: resample,
   Mean: (backend, { x }, { axis, keepDims }) => {
     if (x.shape.length !== 4 || [axis].flat().join() !== '1,2' || keepDims || !allFloat(x)) return undefined;
     const [n, h, w, c] = x.shape;

@@ -30,6 +30,17 @@ export type PatchShape = [
   out: Float32Array,
 ];
 
+/** `geometry` and, for `NativeKernels.pool` and `.interpolate`, `maps`: the numbers of native/src/geometry.h, in its order. */
+export type Convolve = (
+  geometry: Int32Array,
+  x: Float32Array,
+  packed: Float32Array,
+  bias: Float32Array | null,
+  low: number,
+  high: number,
+  out: Float32Array,
+) => void;
+
 /** The kernels for one instruction set, as native/src/addon.cc has them. Lengths are checked there (RangeError). */
 export interface NativeKernels {
   readonly isa: string;
@@ -76,7 +87,6 @@ export interface NativeKernels {
   sum(x: Float32Array, outer: number, reduced: number, inner: number, out: Float32Array): void;
   /** out [k, n] = a^T b, a [rows, k], b [rows, n] */
   matMulTransposed(a: Float32Array, b: Float32Array, rows: number, k: number, n: number, out: Float32Array): void;
-  depthwise(x: Float32Array, packed: Float32Array, bias: Float32Array, ...shape: MapShape): void;
   depthwiseInput(dy: Float32Array, flipped: Float32Array, ...shape: MapShape): void;
   depthwiseFilter(x: Float32Array, dy: Float32Array, ...shape: MapShape): void;
   patchesFilter(x: Float32Array, dy: Float32Array, ...shape: PatchShape): void;
@@ -113,6 +123,32 @@ export interface NativeKernels {
     dbeta: Float32Array,
   ): void;
   geluGradient(x: Float32Array, dy: Float32Array, dx: Float32Array): void;
+  packWinograd(weights: Float32Array, channels: number, to: number): Float32Array;
+  /** A 3x3 convolution of stride 1; weights by packWinograd. */
+  readonly winograd: Convolve;
+  /** Any convolution; weights [height, width, channels, to] by packMatrix. */
+  readonly convolution: Convolve;
+  /** Weights [height * width, channels] by packDepthwise. */
+  readonly depthwise: Convolve;
+  /** The greatest of each window, NaN apart, or where `greatest` is 0 the mean. */
+  pool(
+    maps: Int32Array,
+    x: Float32Array,
+    rows: Int32Array,
+    columns: Int32Array,
+    greatest: 0 | 1,
+    out: Float32Array,
+  ): void;
+  /** Between two neighbours on each axis; the shares are those of the second. */
+  interpolate(
+    maps: Int32Array,
+    x: Float32Array,
+    rows: Int32Array,
+    rowShares: Float32Array,
+    columns: Int32Array,
+    columnShares: Float32Array,
+    out: Float32Array,
+  ): void;
   /** Multiply-adds that never leave the registers, `steps` rounds on every thread: floating point operations done. */
   peak(steps: number): number;
 }

@@ -7,11 +7,9 @@ function activationOf(name: string | undefined): NativeActivation | undefined {
 }
 
 /** A convolution that is a matrix product: of patches that do not overlap, 1 x 1 among them; no padding, no dilation. */
-export function convolution(
+export function patchConvolution(
   backend: SimdBackend,
-  x: tf.TensorInfo,
-  filter: tf.TensorInfo,
-  bias: tf.TensorInfo | undefined,
+  { x, filter, bias }: Inputs,
   attributes: Attributes,
 ): tf.TensorInfo | undefined {
   const patches = patchesOf(x.shape, filter.shape, attributes);

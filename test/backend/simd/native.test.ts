@@ -1,45 +1,13 @@
 import { expect } from 'chai';
 import {
   ACTIVATION,
-  allNative,
   type BlockWeights,
   loadNative,
   type NativeKernels,
   simdThreads,
 } from '../../../src/backend/simd/native.js';
-import { createRandom } from '../../../src/nn/random.js';
 import { failure } from '../../helpers.js';
-
-/** Numbers from -1 to 1. */
-function values(length: number, seed: number): Float32Array {
-  const random = createRandom(seed, 'native');
-  return Float32Array.from({ length }, () => 2 * random() - 1);
-}
-
-const CANARY = 12345;
-
-/** Runs `fill` on the middle of a larger array, and checks that nothing around it was touched. */
-function guarded(length: number, fill: (out: Float32Array) => void): Float32Array {
-  const whole = new Float32Array(length + 64).fill(CANARY);
-  const out = whole.subarray(32, 32 + length);
-  fill(out);
-  const around = [...whole.subarray(0, 32), ...whole.subarray(32 + length)];
-  expect(
-    around.every((value) => value === CANARY),
-    'nothing is written beside the output',
-  ).to.equal(true);
-  return out;
-}
-
-/** |got - want| at most `tolerance` of the largest wanted; NaN only where NaN is wanted. */
-function expectClose(got: Float32Array, want: ArrayLike<number>, tolerance: number, what: string): void {
-  let largest = 0;
-  for (let i = 0; i < want.length; i++) largest = Math.max(largest, Math.abs(want[i]));
-  for (let i = 0; i < want.length; i++) {
-    if (!(Math.abs(got[i] - want[i]) <= tolerance * largest))
-      expect.fail(`${what}: ${got[i]}, wanted ${want[i]} at ${i}`);
-  }
-}
+import { expectClose, guarded, kernels, values } from './helpers.js';
 
 /** erf by its series or its continued fraction, in double precision. */
 function erf(x: number): number {
@@ -150,13 +118,6 @@ function block({ c, dw, w1, w2, packed }: Weights, x: Float32Array, height: numb
 /** Around every width of a vector and of a panel, and of what is left beside them. */
 const COLUMNS = [1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 40, 47, 48, 49, 63, 64, 65, 80, 97];
 const ROWS = [1, 2, 3, 5, 6, 7, 8, 9, 11, 12, 13, 25, 49];
-
-let kernels: readonly NativeKernels[] = [];
-try {
-  kernels = allNative();
-} catch {
-  // no compiler on this machine: one skipped test says so
-}
 
 describe('native kernels', () => {
   it('are built', function () {

@@ -1,0 +1,129 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { type Attributes, allFloat, type Inputs, type SimdBackend } from './kernel.js';
+import type { Convolve } from './native.js';
+
+type Shape4 = [number, number, number, number];
+
+/** Where the results of a fused activation end. */
+const LIMITS: Readonly<Record<string, readonly [low: number, high: number]>> = {
+  linear: [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY],
+  relu: [0, Number.POSITIVE_INFINITY],
+  relu6: [0, 6],
+};
+
+/** The kernels of the other fused activations. */
+const ACTIVATION_KERNELS: Readonly<Record<string, string>> = {
+  elu: 'Elu',
+  prelu: 'Prelu',
+  leakyrelu: 'LeakyRelu',
+  sigmoid: 'Sigmoid',
+};
+
+/** Below so many tiles of 4 x 4 outputs, reading the transformed weights costs more than Winograd's products save. */
+const FEWEST_TILES = 8;
+/** Below so many channels, the transforms do. */
+const FEWEST_CHANNELS = 16;
+
+/** Conv2D and FusedConv2D, of any kernel, stride, dilation and padding; 3x3 of stride 1 by Winograd where that pays. */
+export function convolution(backend: SimdBackend, inputs: Inputs, attributes: Attributes): tf.TensorInfo | undefined {
+  const { filter } = inputs;
+  const info = convolutionInfo(inputs, attributes, 'full');
+  if (!info) return undefined;
+  const { filterHeight, filterWidth, inChannels, outChannels } = info;
+  const transformed = winogradPays(info)
+    ? backend.packedWithin(
+        filter,
+        4 * 36 * inChannels * outChannels,
+        () => backend.native.packWinograd(backend.floats(filter), inChannels, outChannels),
+        'winograd',
+      )
+    : undefined;
+  if (transformed) return convolved(backend, backend.native.winograd, transformed, info, inputs, attributes);
+  const packed = backend.packed(filter, () =>
+    backend.native.packMatrix(backend.floats(filter), filterHeight * filterWidth * inChannels, outChannels, 0),
+  );
+  return convolved(backend, backend.native.convolution, packed, info, inputs, attributes);
+}
+
+/** DepthwiseConv2dNative and FusedDepthwiseConv2D, with one output for each channel. */
+export function depthwiseConvolution(
+  backend: SimdBackend,
+  inputs: Inputs,
+  attributes: Attributes,
+): tf.TensorInfo | undefined {
+  const { filter } = inputs;
+  const info = convolutionInfo(inputs, attributes, 'depthwise');
+  if (!info || info.outChannels !== info.inChannels) return undefined;
+  const packed = backend.packed(
+    filter,
+    () => backend.native.packDepthwise(backend.floats(filter), info.inChannels),
+    'depthwise',
+  );
+  return convolved(backend, backend.native.depthwise, packed, info, inputs, attributes);
+}
+
+/** CONVNEXTV2_FORCE=winograd or direct takes that path wherever it can be taken. */
+function winogradPays(info: tf.backend_util.Conv2DInfo): boolean {
+  const force = process.env.CONVNEXTV2_FORCE;
+  if (info.filterHeight !== 3 || info.filterWidth !== 3 || force === 'direct') return false;
+  if (info.strideHeight * info.strideWidth * info.dilationHeight * info.dilationWidth !== 1) return false;
+  const tiles = (info.batchSize * info.outHeight * info.outWidth) / 16;
+  return (
+    force === 'winograd' || (tiles >= FEWEST_TILES && Math.min(info.inChannels, info.outChannels) >= FEWEST_CHANNELS)
+  );
+}
+
+/** Undefined for what the native kernels do not compute. */
+function convolutionInfo(
+  { x, filter, bias }: Inputs,
+  { strides, pad, dilations, dataFormat, dimRoundingMode, activation = 'linear' }: Attributes,
+  kind: 'full' | 'depthwise',
+): tf.backend_util.Conv2DInfo | undefined {
+  if (dataFormat === 'NCHW' || !allFloat(x, filter, bias)) return undefined;
+  if (!(activation in LIMITS || activation in ACTIVATION_KERNELS)) return undefined;
+  const info = tf.backend_util.computeConv2DInfo(
+    x.shape as Shape4,
+    filter.shape as Shape4,
+    strides,
+    // depthwise convolutions may leave it out
+    dilations ?? 1,
+    pad,
+    dimRoundingMode,
+    kind === 'depthwise',
+  );
+  const biased = !bias || isForEachChannel(bias.shape, info.outChannels);
+  return biased && info.outHeight > 0 && info.outWidth > 0 ? info : undefined;
+}
+
+const isForEachChannel = (shape: readonly number[], channels: number) =>
+  shape[shape.length - 1] === channels && tf.util.sizeFromShape([...shape]) === channels;
+
+function convolved(
+  backend: SimdBackend,
+  convolve: Convolve,
+  packed: Float32Array,
+  info: tf.backend_util.Conv2DInfo,
+  { x, bias, preluActivationWeights }: Inputs,
+  { activation = 'linear', leakyreluAlpha }: Attributes,
+): tf.TensorInfo {
+  const [low, high] = LIMITS[activation] ?? LIMITS.linear;
+  const result = backend.output(info.outShape, (out) =>
+    convolve(geometry(info), backend.floats(x), packed, bias ? backend.floats(bias) : null, low, high, out),
+  );
+  if (activation in LIMITS) return result;
+  const inputs = { x: result, ...(activation === 'prelu' && { alpha: preluActivationWeights }) };
+  const { kernelFunc } = tf.getKernel(ACTIVATION_KERNELS[activation], 'simd')!;
+  const activated = kernelFunc({ inputs, backend, attrs: { alpha: leakyreluAlpha! } }) as tf.TensorInfo;
+  backend.disposeIntermediateTensorInfo(result);
+  return activated;
+}
+
+function geometry(info: tf.backend_util.Conv2DInfo): Int32Array {
+  const { batchSize, inHeight, inWidth, inChannels, outChannels, outHeight, outWidth, padInfo } = info;
+  const { filterHeight, filterWidth, strideHeight, strideWidth, dilationHeight, dilationWidth } = info;
+  return Int32Array.of(
+    ...[batchSize, inHeight, inWidth, inChannels, outChannels],
+    ...[filterHeight, filterWidth, strideHeight, strideWidth, dilationHeight, dilationWidth],
+    ...[padInfo.top, padInfo.left, outHeight, outWidth],
+  );
+}

@@ -1,0 +1,45 @@
+import { expect } from 'chai';
+import { allNative, type NativeKernels } from '../../../src/backend/simd/native.js';
+import { createRandom } from '../../../src/nn/random.js';
+
+/** Numbers from -1 to 1. */
+export function values(length: number, seed: number): Float32Array {
+  const random = createRandom(seed, 'native');
+  return Float32Array.from({ length }, () => 2 * random() - 1);
+}
+
+const CANARY = 12345;
+
+/** Runs `fill` on the middle of a larger array, and checks that nothing around it was touched. */
+export function guarded(length: number, fill: (out: Float32Array) => void): Float32Array {
+  const whole = new Float32Array(length + 64).fill(CANARY);
+  const out = whole.subarray(32, 32 + length);
+  fill(out);
+  const around = [...whole.subarray(0, 32), ...whole.subarray(32 + length)];
+  expect(
+    around.every((value) => value === CANARY),
+    'nothing is written beside the output',
+  ).to.equal(true);
+  return out;
+}
+
+/** |got - want| at most `tolerance` of the largest wanted; NaN only where NaN is wanted. */
+export function expectClose(got: Float32Array, want: ArrayLike<number>, tolerance: number, what: string): void {
+  let largest = 0;
+  for (let i = 0; i < want.length; i++) largest = Math.max(largest, Math.abs(want[i]));
+  for (let i = 0; i < want.length; i++) {
+    if (!(Math.abs(got[i] - want[i]) <= tolerance * largest))
+      expect.fail(`${what}: ${got[i]}, wanted ${want[i]} at ${i}`);
+  }
+}
+
+/** The kernels of every instruction set; empty where there is no compiler on this machine, and one skipped test says so. */
+export const kernels: readonly NativeKernels[] = built();
+
+function built(): readonly NativeKernels[] {
+  try {
+    return allNative();
+  } catch {
+    return [];
+  }
+}
