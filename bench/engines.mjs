@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { AutoConfig, ConvNextV2ForImageClassification, useBackend } from '../dist/src/index.js';
 
-/** The engines of these names that are there, and why the others are not. */
+/** The engines of these names that are there; says why the others are not, and throws where none is. */
 export async function openEngines(names, options) {
   const engines = [];
   for (const name of names) {
@@ -16,18 +16,18 @@ export async function openEngines(names, options) {
       console.error(`${name} is left out: ${error.message.split('\n')[0]}`);
     }
   }
+  if (engines.length === 0) throw new Error(`none of these engines is there: ${names.join(', ')}`);
   return engines;
 }
 
 /** One of `simd`, `cpu`, `tensorflow` (tfjs-node), `wasm`. */
 async function tfjs(backend, { threads }) {
-  process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);
+  if (backend === 'tensorflow') process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);
   if (backend === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
   const { detail } = await useBackend(backend);
   const before = () => tf.setBackend(backend);
   return {
     name: backend === 'tensorflow' ? `tfjs-node, ${detail}` : backend === 'simd' ? 'simd' : `tfjs ${backend}`,
-    backend,
     before,
     async classifier(size, batch, side) {
       await before();

@@ -12,6 +12,4 @@ const backbone = await ConvNextV2Backbone.fromPretrained(source, { outFeatures: 
 const opened = { ms: performance.now() - start, rss: peak() };
 const { stage4 } = backbone.forward(tf.zeros([1, Number(side), Number(side), 3]));
 await stage4.data();
-console.log(
-  JSON.stringify({ imported, opened, computed: { ms: performance.now() - start, rss: peak() }, node: start }),
-);
+console.log(JSON.stringify({ imported, opened, computed: { ms: performance.now() - start, rss: peak() } }));

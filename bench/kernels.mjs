@@ -24,7 +24,27 @@ function product(native, rows, k, n, activation = ACTIVATION.linear) {
   return arithmetic([rows, k, n], 2 * rows * k * n, run);
 }
 
-/** What each kernel does in a stage of `c` channels on a map of side x side; `from` channels come into the stage. */
+/** A convolution of stride 1 that keeps the size of its maps. */
+function convolution(convolve, weights, [n, height, width, c, to, kernel]) {
+  const pad = (kernel - 1) / 2;
+  const geometry = Int32Array.of(n, height, width, c, to, kernel, kernel, 1, 1, 1, 1, pad, pad, height, width);
+  const [x, bias, out] = [floats(n * height * width * c), floats(to), room(n * height * width * to)];
+  const run = () => convolve(geometry, x, weights, bias, -Infinity, Infinity, out);
+  return arithmetic([n, height, width, c, to], 2 * n * height * width * kernel * kernel * c * to, run);
+}
+
+/** [n, height, width, channels, to] of the 3x3 convolutions of detectors and segmenters: pyramid, mask head, fusion. */
+const OF_HEADS = [
+  [1, 200, 264, 256, 256],
+  [1, 50, 66, 256, 256],
+  [100, 14, 14, 256, 256],
+  [1, 64, 64, 512, 512],
+];
+
+/** Of a kernel that has no place in the stages of the network. */
+const SHAPES = { winograd: OF_HEADS, convolution: OF_HEADS };
+
+/** Each kernel in a stage of `c` channels on a map of side x side, into which `from` channels come; or at its own SHAPES. */
 const KERNELS = {
   expand: (native, side, c) => product(native, side * side, c, 4 * c),
   'expand+gelu': (native, side, c) => product(native, side * side, c, 4 * c, ACTIVATION.gelu),
@@ -53,10 +73,20 @@ const KERNELS = {
     return arithmetic([side, side, k, c], 2 * side * side * k * c, run);
   },
   depthwise(native, side, c) {
-    const [x, bias, out] = [floats(side * side * c), floats(c), room(side * side * c)];
-    const packed = native.packDepthwise(floats(49 * c), c);
-    const run = () => native.depthwise(x, packed, bias, 1, side, side, c, out);
+    const weights = native.packDepthwise(floats(49 * c), c);
+    const { run } = convolution(native.depthwise, weights, [1, side, side, c, c, 7]);
     return arithmetic([side, side, c], 2 * side * side * 49 * c, run);
+  },
+  /** 3x3; its share counts the multiplications that a direct convolution would do, and so may be above 100 %. */
+  winograd: (native, ...shape) =>
+    convolution(native.winograd, native.packWinograd(floats(9 * shape[3] * shape[4]), ...shape.slice(3)), [
+      ...shape,
+      3,
+    ]),
+  /** 3x3, directly. */
+  convolution(native, ...shape) {
+    const [c, to] = shape.slice(3);
+    return convolution(native.convolution, native.packMatrix(floats(9 * c * to), 9 * c, to, 0), [...shape, 3]);
   },
   /** The gradient of the taps. */
   'depthwise-filter'(native, side, c) {
@@ -95,17 +125,16 @@ const { sizes, isas, kernels, threads, runs, json } = flags({
 });
 simdThreads(threads);
 
+/** [side, channels, those of the stage before] */
+const stages = (await Promise.all(sizes.map(configOf))).flatMap(({ hiddenSizes }) =>
+  hiddenSizes.map((c, i) => [56 >> i, c, hiddenSizes[i - 1] ?? 3]),
+);
+
 const reports = [];
 for (const native of allNative().filter(({ isa }) => isas.includes(isa))) {
-  const cases = [];
-  for (const kernel of kernels) {
-    for (const size of sizes) {
-      const { hiddenSizes } = await configOf(size);
-      cases.push(
-        ...hiddenSizes.map((c, i) => ({ kernel, ...KERNELS[kernel](native, 56 >> i, c, hiddenSizes[i - 1] ?? 3) })),
-      );
-    }
-  }
+  const cases = kernels.flatMap((kernel) =>
+    (SHAPES[kernel] ?? stages).map((shape) => ({ kernel, ...KERNELS[kernel](native, ...shape) })),
+  );
   const limit = peakJob(native);
   const [limits, ...times] = await interleave([limit, ...cases], runs);
   const peak = peakOf(limit, limits);

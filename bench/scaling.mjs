@@ -1,4 +1,5 @@
-// How a forward's time grows with threads, pixels and batch: ideally as 1 / threads, as the pixels, and as the batch.
+// How a forward's time changes with threads, pixels and batch. Pixels a second should grow as the threads do, and stay the
+// same for larger pictures and batches.
 //
 //   node bench/scaling.mjs --size tiny --threads 1,2 --sides 224,320,448 --batches 1,2,4,8 --json out.json
 import { availableParallelism } from 'node:os';
@@ -19,7 +20,7 @@ const [side] = sides;
 const [batch] = batches;
 const [simd] = await openEngines(['simd'], { threads: most });
 
-/** The time of each case, and its speed beside the first's: 1 where it grows as it should. */
+/** The time of each case, and its pixels a second as a multiple of the first's. */
 async function measure(cases) {
   const jobs = [];
   for (const { count, batch, side } of cases) {
@@ -45,7 +46,7 @@ printTable(
     'median ms': median,
     'min ms': min,
     'pictures a second': round((1000 * batch) / min),
-    'pixels a second': speed,
+    'pixels a second': `${speed} x`,
   })),
 );
 writeReport(json, { size, runs, rows });
