@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import type { Worker } from 'node:worker_threads';
@@ -24,7 +24,7 @@ describe('features in a worker', () => {
 
   afterEach(async () => {
     // a worker that was ended gives back its files a little later
-    for (let i = 0; i < 200 && (await openFiles(path())) > 0; i++) await setTimeout(50);
+    for (let i = 0; i < 200 && (await openFiles(path())) > 0; i++) await sleep(50);
     expect(await openFiles(path())).to.equal(0);
   });
 
