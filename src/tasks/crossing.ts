@@ -10,6 +10,9 @@ import type { StreamOptions } from './stream.js';
  * ends the run.
  */
 
+/** Tells a worker to finish what it is at, and to end. */
+export const END = 'end';
+
 export interface Setup {
   readonly source: string;
   readonly options: ExtractorOptions;

@@ -6,12 +6,15 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs-core';
 import { ConvNextV2Error } from '../errors.js';
 import { loadSharp } from '../image/sharp.js';
-import { type PackedError, type Reply, type Run, type Setup, unpackError, unpackThrown } from './crossing.js';
+import { END, type PackedError, type Reply, type Run, type Setup, unpackError, unpackThrown } from './crossing.js';
 import type { Extractor, ExtractorOptions } from './extractor.js';
 import { refuseAborted } from './stream.js';
 
 /** The worker's program. It is not imported: it stands above this room, on the front door, whose plugins it needs. */
 const PROGRAM = new URL(`../worker${extname(import.meta.url)}`, import.meta.url);
+
+/** Milliseconds for a worker to finish the batch that it is at. */
+const PATIENCE = 10_000;
 
 /**
  * An extractor that does all its work in a thread of its own; an idle one keeps no process alive. Errors come across with
@@ -25,7 +28,13 @@ export async function openInWorker(source: string | URL, options: ExtractorOptio
   const gone = new AbortController();
   worker.once('exit', () => gone.abort());
   const dispose = async () => {
-    await worker.terminate();
+    if (gone.signal.aborted) return;
+    // not terminated at once: the files that it is just opening would stay open in this process
+    const exit = once(worker, 'exit');
+    worker.ref();
+    worker.postMessage(END);
+    const late = setTimeout(() => worker.terminate(), PATIENCE);
+    await exit.finally(() => clearTimeout(late));
   };
   try {
     const [failure] = (await once(worker, 'message')) as [PackedError | Error | undefined];

@@ -118,15 +118,20 @@ describe('features in a worker', () => {
     expect(workers.size).to.equal(0);
   });
 
-  it('keep no process alive that has nothing more to do', async () => {
-    const program = `
-      import { pipeline, useBackend } from ${JSON.stringify(new URL('../../src/index.ts', import.meta.url))};
-      await useBackend('cpu');
-      const features = await pipeline('image-feature-extraction', ${JSON.stringify(path('model'))}, { worker: true });
-      console.log((await features(${JSON.stringify(path('a.png'))})).length);
-    `;
-    // a program of --eval, too: its flags are not the worker's
-    const args = ['--import', 'tsx', '--input-type=module', '--eval', program];
-    expect((await run(process.execPath, args, { timeout: 15_000 })).stdout).to.equal('1\n');
-  });
+  for (const [built, front, ...flags] of [
+    ['from the sources', '../../src/index.ts', '--import', 'tsx'],
+    ['as built', '../../dist/src/index.js'],
+  ]) {
+    it(`keep no process alive that has nothing more to do, ${built}`, async () => {
+      const program = `
+        import { pipeline, useBackend } from ${JSON.stringify(new URL(front, import.meta.url))};
+        await useBackend('cpu');
+        const features = await pipeline('image-feature-extraction', ${JSON.stringify(path('model'))}, { worker: true });
+        console.log((await features(${JSON.stringify(path('a.png'))})).length);
+      `;
+      // a program of --eval, too: its flags are not the worker's
+      const args = [...flags, '--input-type=module', '--eval', program];
+      expect((await run(process.execPath, args, { timeout: 15_000 })).stdout).to.equal('1\n');
+    });
+  }
 });
