@@ -13,8 +13,8 @@ import {
 } from './command.js';
 import { FORMATS } from './formats.js';
 import { findInputs, type Input } from './inputs.js';
-import { chooseModel, MODEL_OPTIONS, openModel, warnUntrained } from './model.js';
-import { describeSource, type OutputOptions, openOutput } from './output.js';
+import { chooseModel, describeSource, MODEL_OPTIONS, openModel, warnUntrained } from './model.js';
+import { type OutputOptions, openOutput } from './output.js';
 
 const HELP = `Turns pictures into multi-scale feature maps.
 
@@ -82,8 +82,9 @@ async function run(args: readonly string[]): Promise<number> {
   const settings = { source: await describeSource(source), outFeatures, pool, seed, backend: backend.name, batchSize };
   const output = target && (await openOutput(target, settings, inputs));
   const finishedBefore = output?.finished.size ?? 0;
-  if (finishedBefore > 0)
+  if (finishedBefore > 0) {
     console.error(`${finishedBefore} of ${inputs.length} pictures were finished before (--again does them again)`);
+  }
 
   const results: Result[] = [];
   const failures = none.map((error) => reportFailure(error.path, error));
@@ -97,7 +98,6 @@ async function run(args: readonly string[]): Promise<number> {
     const pictures = todo.map(({ picture }) => picture);
     for await (const { path: picture, result, error } of extractor.extract(pictures, { batchSize })) {
       const input = todo[done++];
-      const rate = (done / (performance.now() - start)) * 1000;
       try {
         if (error) throw error;
         if (output?.finished.has(input.name)) continue;
@@ -109,7 +109,8 @@ async function run(args: readonly string[]): Promise<number> {
         if (!(error instanceof ConvNextV2Error) || error.code === 'E_OUTPUT') throw error;
         failures.push(reportFailure(picture, error));
       }
-      progress(`${done} of ${todo.length}, ${rate.toFixed(1)} pictures/s`);
+      const seconds = (performance.now() - start) / 1000;
+      progress(`${done} of ${todo.length}, ${(done / seconds).toFixed(1)} pictures/s`);
     }
     progress('');
     await extractor.dispose();
@@ -155,7 +156,7 @@ function readTarget({
  * What is left to do. Pictures are computed in batches, and on some backends the last bits depend on what else is in one: so a
  * batch that is not finished is done again as a whole, and the files are the same however often a run was stopped.
  */
-function unfinished(
+export function unfinished(
   inputs: readonly Input[],
   finished: ReadonlySet<string> | undefined,
   batchSize: number,

@@ -29,8 +29,8 @@ export interface Journal {
 }
 
 /**
- * `settings` is a line with all that the files depend on besides the pictures; `again` counts nothing as
- * finished. Throws E_OUTPUT.
+ * `settings` is a line with all that the files depend on besides the pictures; with `again` nothing counts as finished.
+ * Throws E_OUTPUT.
  */
 export async function openJournal(
   out: string,
@@ -74,8 +74,8 @@ export async function openJournal(
     async close() {
       if (!isThere) return;
       await rewrite();
-      const files = [path, ...[...finished.values()].flatMap(({ files }) => files.map((file) => join(out, file)))];
-      for (const folder of new Set(files.map(dirname))) await removeHalves(folder, opened);
+      const files = [...finished.values()].flatMap((entry) => entry.files.map((file) => join(out, file)));
+      for (const folder of new Set([out, ...[path, ...files].map(dirname)])) await removeHalves(folder, opened);
     },
   };
 }
@@ -91,10 +91,11 @@ async function allThere(out: string, files: readonly string[]): Promise<boolean>
   return found.every((file) => file?.isFile());
 }
 
-/** The entry of a line; none where it was torn. */
+/** The entry of a line; none where it was torn, or is nothing that we wrote. */
 function parse(line: string): readonly Entry[] {
   try {
-    return [JSON.parse(line)];
+    const { files } = JSON.parse(line);
+    return files.every((file: unknown) => typeof file === 'string') ? [JSON.parse(line)] : [];
   } catch {
     return [];
   }

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { type BackendReport, useBackend } from '../backend/use-backend.js';
+import { packageFile } from '../config/package-files.js';
 import { ConvNextV2Error } from '../errors.js';
-import { openSource } from '../weights/source.js';
+import { openPreprocessor, openSource } from '../weights/source.js';
 import { progress, readWhole } from './command.js';
 
 /** The options of all commands that run a model. */
@@ -63,4 +66,14 @@ export function warnUntrained({ trained, seed }: ModelChoice, what: string): voi
     `The weights are untrained (seed ${seed}): ${what}. For trained weights, download config.json and model.safetensors of a ` +
       'model, as facebook/convnextv2-tiny-1k-224, into a folder and give that folder as --model.',
   );
+}
+
+/** What a source is: its files may change while their names stay. Throws as `fromPretrained`. */
+export async function describeSource(source: string): Promise<Readonly<Record<string, unknown>>> {
+  const { config, openCheckpoint } = await openSource(source);
+  const checkpoint = await openCheckpoint?.();
+  await checkpoint?.close();
+  const { size, mtimeMs } = checkpoint ? await stat(checkpoint.path) : { size: 0, mtimeMs: 0 };
+  const { version } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8'));
+  return { version, config, preprocessor: (await openPreprocessor(source)).json, weights: [size, mtimeMs] };
 }

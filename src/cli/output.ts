@@ -1,11 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { packageFile } from '../config/package-files.js';
 import { decodeImage } from '../image/decode.js';
 import { encodePng, featurePicture } from '../image/draw.js';
 import type { FeatureMapData } from '../tasks/extractor.js';
-import { openPreprocessor, openSource } from '../weights/source.js';
 import { type Format, writeFile, writeMaps } from './formats.js';
 import { DRAWING, type Input } from './inputs.js';
 import { openJournal } from './journal.js';
@@ -65,14 +61,4 @@ async function drawn(picture: string, maps: readonly FeatureMapData[]): Promise<
     return { name, data, height, width, channels };
   });
   return encodePng(featurePicture(await decodeImage(picture), tiles));
-}
-
-/** What a source is: its files may change while their names stay. Throws as `fromPretrained`. */
-export async function describeSource(source: string): Promise<Readonly<Record<string, unknown>>> {
-  const { config, openCheckpoint } = await openSource(source);
-  const checkpoint = await openCheckpoint?.();
-  await checkpoint?.close();
-  const { size, mtimeMs } = checkpoint ? await stat(checkpoint.path) : { size: 0, mtimeMs: 0 };
-  const { version } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8'));
-  return { version, config, preprocessor: (await openPreprocessor(source)).json, weights: [size, mtimeMs] };
 }

@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
+import { unfinished } from '../../src/cli/features.js';
 import { decodeImage, extractFeatures, readSafetensors } from '../../src/index.js';
 import { convnextv2, expectFailure, workFolder } from './helpers.js';
 
@@ -192,4 +193,21 @@ describe('cli: features', () => {
       expectFailure(await convnextv2(['features', ...args], path), 2, message);
     });
   }
+});
+
+describe('cli: what is left to do of features', () => {
+  const inputs = Array.from({ length: 10 }, (_, i) => ({ picture: `${i}.png`, name: `${i}` }));
+  const left = (finished: readonly number[], batchSize: number) =>
+    unfinished(inputs, new Set(finished.map(String)), batchSize)
+      .map(({ name }) => name)
+      .join('');
+
+  it('is whole batches, so that each is computed as it would have been', () => {
+    expect(left([], 4)).to.equal('0123456789');
+    expect(left([0, 1, 2, 3, 4, 5], 4)).to.equal('456789'); // 4567 and 89
+    expect(left([1, 2, 3, 8, 9], 4)).to.equal('01234567');
+    expect(left([0, 2, 3], 1)).to.equal('1456789');
+    expect(left([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 4)).to.equal('');
+    expect(unfinished(inputs, undefined, 4)).to.deep.equal(inputs);
+  });
 });

@@ -98,9 +98,10 @@ describe('cli: the journal of an output folder', () => {
       expect(await names(open())).to.deep.equal(['b']);
     }));
 
-  it('does without a line that was torn when the process was killed', () =>
+  it('does without a line that was torn when the process was killed, and what else is none of its own', () =>
     withJournal(async ({ inputs, out, open, text }) => {
-      appendFileSync(join(out, '.convnextv2/journal.jsonl'), '{"picture":"');
+      const foreign = text().replaceAll(/"files":.*/g, '"files":[1]}');
+      appendFileSync(join(out, '.convnextv2/journal.jsonl'), `null\n7\n${foreign}{"picture":"`);
       const journal = await open();
       expect([...journal.finished.keys()]).to.deep.equal(['a', 'b']);
       await journal.add(inputs[2], []);
@@ -140,6 +141,17 @@ describe('cli: the journal of an output folder', () => {
       utimesSync(young, Date.now() / 1000 + 60, Date.now() / 1000 + 60);
       await journal.close();
       expect([old, young, other].map((file) => existsSync(file))).to.deep.equal([false, true, true]);
+    }));
+
+  it('removes them also where all other files lie in folders', () =>
+    withJournal(async ({ out, inputs, open }) => {
+      const half = join(out, '.convnextv2-1.tmp');
+      writeFileSync(half, '');
+      utimesSync(half, 1, 1);
+      const journal = await open({ mode: 'again' });
+      await journal.add(inputs[0], []);
+      await journal.close();
+      expect(existsSync(half)).to.equal(false);
     }));
 
   it('says what is in its way', () =>
