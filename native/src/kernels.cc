@@ -11,6 +11,16 @@
 
 namespace {
 
+/** packPanels on all threads. */
+void pack(const float *b, long k, long n, long rowStride, long columnStride, float *packed) {
+  std::vector<std::pair<long, int>> panels;
+  eachPanel(n, 0, n, [&](long v, int vectors) { panels.emplace_back(v, vectors); });
+  parallel((long)panels.size(), [&](long i) {
+    const auto [v, vectors] = panels[i];
+    packPanel(b, k, n, rowStride, columnStride, v, vectors, packed + v * LANES * k);
+  });
+}
+
 template <Activation activation> INLINE vf activate(vf x) {
   if constexpr (activation == GELU) return gelu(x);
   if constexpr (activation == RELU) return atLeast(x, vf{});
@@ -154,8 +164,8 @@ double peak(long steps) {
 }  // namespace
 
 extern const Kernels ISA = {
-    ISA_NAME, LANES, packedSize, packPanels, packDepthwise, blocks, matMul, patches, layerNorms, gelus, means,
-    binary, unary, sums, matMulTransposed, depthwiseInputOf, depthwiseFilterOf, patchesFilter, patchesInput,
+    ISA_NAME, LANES, packedSize, pack, packDepthwise, blocks, matMul, patches, layerNorms, gelus, means,
+    binary, unary, sums, adamW, matMulTransposed, depthwiseInputOf, depthwiseFilterOf, patchesFilter, patchesInput,
     layerNormGradient, responseNorm, responseNormGradient, geluGradient, peak,
     winogradSize, packWinograd, winograd, convolution, depthwise, pool, interpolate, weighBytes,
 };

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { registerCpuKernels } from '../cpu-kernels.js';
 import { Buffers } from './buffers.js';
-import type { Simd, SimdBackend } from './kernel.js';
+import type { Pack, Simd, SimdBackend } from './kernel.js';
 import { SIMD_KERNELS } from './kernels.js';
 import { type BlockWeights, loadNative } from './native.js';
 
@@ -16,6 +16,7 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
   class Backend extends MathBackendCPU implements SimdBackend {
     readonly native = native;
     readonly #buffers = new Buffers();
+    readonly #packedBuffers = new Buffers((length) => native.floats(length));
     /** Tensors whose array this backend made, and nobody else can hold. */
     readonly #own = new WeakSet<object>();
     readonly #packed = new WeakMap<object, Map<string, Float32Array>>();
@@ -51,18 +52,21 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
       });
     }
 
-    packed({ dataId }: tf.TensorInfo, pack: () => Float32Array, name = 'matrix'): Float32Array {
+    packed({ dataId }: tf.TensorInfo, length: number, pack: Pack, name = 'matrix'): Float32Array {
       const of = this.#packed.get(dataId) ?? new Map<string, Float32Array>();
       this.#packed.set(dataId, of);
-      const packed = of.get(name) ?? pack();
+      const found = of.get(name);
+      if (found) return found;
+      const packed = this.#packedBuffers.take(length);
       of.set(name, packed);
+      pack(packed);
       return packed;
     }
 
-    packedWithin(tensor: tf.TensorInfo, bytes: number, pack: () => Float32Array, name: string) {
-      if (this.#packed.get(tensor.dataId)?.has(name)) return this.packed(tensor, pack, name);
-      if (this.#bytesWithin + bytes > mostBytesWithin()) return undefined;
-      const packed = this.packed(tensor, pack, name);
+    packedWithin(tensor: tf.TensorInfo, length: number, pack: Pack, name: string) {
+      if (this.#packed.get(tensor.dataId)?.has(name)) return this.packed(tensor, length, pack, name);
+      if (this.#bytesWithin + 4 * length > mostBytesWithin()) return undefined;
+      const packed = this.packed(tensor, length, pack, name);
       this.#within.set(tensor.dataId, (this.#within.get(tensor.dataId) ?? 0) + packed.byteLength);
       this.#bytesWithin += packed.byteLength;
       return packed;
@@ -90,6 +94,7 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
       const values = this.data.has(dataId) ? this.data.get(dataId).values : undefined;
       const disposed = super.disposeData(dataId, force);
       if (!disposed) return false;
+      for (const packed of this.#packed.get(dataId)?.values() ?? []) this.#packedBuffers.give(packed);
       this.#packed.delete(dataId);
       this.#bytesWithin -= this.#within.get(dataId) ?? 0;
       this.#together.delete(dataId);

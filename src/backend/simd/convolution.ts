@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type Attributes, allFloat, type Inputs, type SimdBackend } from './kernel.js';
-import type { Convolve } from './native.js';
+import { type Convolve, packedSize } from './native.js';
+import { packedMatrix } from './products.js';
 
 type Shape4 = [number, number, number, number];
 
@@ -33,15 +34,13 @@ export function convolution(backend: SimdBackend, inputs: Inputs, attributes: At
   const transformed = winogradPays(info)
     ? backend.packedWithin(
         filter,
-        4 * 36 * inChannels * outChannels,
-        () => backend.native.packWinograd(backend.floats(filter), inChannels, outChannels),
+        36 * packedSize(backend.native, inChannels, outChannels),
+        (packed) => backend.native.packWinograd(backend.floats(filter), inChannels, outChannels, packed),
         'winograd',
       )
     : undefined;
   if (transformed) return convolved(backend, backend.native.winograd, transformed, info, inputs, attributes);
-  const packed = backend.packed(filter, () =>
-    backend.native.packMatrix(backend.floats(filter), filterHeight * filterWidth * inChannels, outChannels, 0),
-  );
+  const packed = packedMatrix(backend, filter, filterHeight * filterWidth * inChannels, outChannels);
   return convolved(backend, backend.native.convolution, packed, info, inputs, attributes);
 }
 
@@ -56,7 +55,8 @@ export function depthwiseConvolution(
   if (!info || info.outChannels !== info.inChannels) return undefined;
   const packed = backend.packed(
     filter,
-    () => backend.native.packDepthwise(backend.floats(filter), info.inChannels),
+    tf.util.sizeFromShape(filter.shape),
+    (packed) => backend.native.packDepthwise(backend.floats(filter), info.inChannels, packed),
     'depthwise',
   );
   return convolved(backend, backend.native.depthwise, packed, info, inputs, attributes);
