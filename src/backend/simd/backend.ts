@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { registerCpuKernels } from '../cpu-kernels.js';
 import { Buffers } from './buffers.js';
+import { checkThreads, forcedPath, winogradBytes } from './environment.js';
 import type { Pack, Simd, SimdBackend } from './kernel.js';
-import { SIMD_KERNELS } from './kernels.js';
+import { BLOCK_KERNELS, SIMD_KERNELS } from './kernels.js';
 import { type BlockWeights, loadNative } from './native.js';
 
 /**
@@ -10,6 +11,7 @@ import { type BlockWeights, loadNative } from './native.js';
  * A second call changes nothing. `isa` forces an instruction set. Throws E_BACKEND.
  */
 export async function registerSimd(isa?: string): Promise<{ readonly isa: string }> {
+  checkThreads();
   const native = loadNative(isa);
   const { MathBackendCPU } = await import('@tensorflow/tfjs-backend-cpu');
 
@@ -65,7 +67,7 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
 
     packedWithin(tensor: tf.TensorInfo, length: number, pack: Pack, name: string) {
       if (this.#packed.get(tensor.dataId)?.has(name)) return this.packed(tensor, length, pack, name);
-      if (this.#bytesWithin + 4 * length > mostBytesWithin()) return undefined;
+      if (this.#bytesWithin + 4 * length > winogradBytes()) return undefined;
       const packed = this.packed(tensor, length, pack, name);
       this.#within.set(tensor.dataId, (this.#within.get(tensor.dataId) ?? 0) + packed.byteLength);
       this.#bytesWithin += packed.byteLength;
@@ -109,14 +111,12 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
     for (const { kernelName } of tf.getKernelsForBackend('simd')) {
       if (!KEEPS_ARRAYS.includes(kernelName)) replaceKernel(kernelName, SIMD_KERNELS[kernelName]);
     }
-    for (const [kernelName, simd] of Object.entries(SIMD_KERNELS)) replaceKernel(kernelName, simd);
+    const kernels = forcedPath() === 'direct' ? SIMD_KERNELS : { ...SIMD_KERNELS, ...BLOCK_KERNELS };
+    for (const [kernelName, simd] of Object.entries(kernels)) replaceKernel(kernelName, simd);
     tf.registerBackend('simd', () => new Backend(), LOWEST_PRIORITY);
   }
   return { isa: native.isa };
 }
-
-/** Winograd's weights are four times the size of a filter: half a gigabyte holds those of UperNet's head, the widest. */
-const mostBytesWithin = () => 2 ** 20 * Number(process.env.CONVNEXTV2_WINOGRAD_MB || 512);
 
 /** tfjs takes the backend of the highest priority where a program chooses none; choosing is `useBackend`'s. */
 const LOWEST_PRIORITY = 0;

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { forcedPath } from './environment.js';
 import { type Attributes, allFloat, type Inputs, type SimdBackend } from './kernel.js';
 import { type Convolve, packedSize } from './native.js';
 import { packedMatrix } from './products.js';
@@ -62,9 +63,8 @@ export function depthwiseConvolution(
   return convolved(backend, backend.native.depthwise, packed, info, inputs, attributes);
 }
 
-/** CONVNEXTV2_FORCE=winograd or direct takes that path wherever it can be taken. */
 function winogradPays(info: tf.backend_util.Conv2DInfo): boolean {
-  const force = process.env.CONVNEXTV2_FORCE;
+  const force = forcedPath();
   if (info.filterHeight !== 3 || info.filterWidth !== 3 || force === 'direct') return false;
   if (info.strideHeight * info.strideWidth * info.dilationHeight * info.dilationWidth !== 1) return false;
   const tiles = (info.batchSize * info.outHeight * info.outWidth) / 16;

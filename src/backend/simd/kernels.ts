@@ -38,6 +38,10 @@ export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
   ConvNextV2GlobalResponseNorm: responseNorm,
   ConvNextV2GlobalResponseNormGrad: responseNormGradient,
   'ConvNextV2DepthwiseConvGrad:7+3': depthwiseGradient,
+};
+
+/** Those of whole ConvNeXt blocks, V2's and V1's. */
+export const BLOCK_KERNELS: Readonly<Record<string, Simd>> = {
   'convnextv2Block:gelu': block,
   'convnextBlock:gelu': block,
 };

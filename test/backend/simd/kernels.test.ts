@@ -4,7 +4,7 @@ import type { SimdBackend } from '../../../src/backend/simd/kernel.js';
 import { useBackend } from '../../../src/backend/use-backend.js';
 import { adamWStep } from '../../../src/ops/adamw-step.js';
 import { globalResponseNorm, resample } from '../../../src/ops/index.js';
-import { expectClose, guarded, kernels, values } from './helpers.js';
+import { expectClose, guarded, kernels, values, withVariable } from './helpers.js';
 
 const tensor = (shape: readonly number[], seed: number) =>
   tf.tensor(values(tf.util.sizeFromShape([...shape]), seed), [...shape]);
@@ -43,16 +43,6 @@ async function compare(
   }
   want.dispose();
   return calls;
-}
-
-/** With an environment variable set. */
-async function withVariable(name: string, value: string, work: () => Promise<void>): Promise<void> {
-  process.env[name] = value;
-  try {
-    await work();
-  } finally {
-    delete process.env[name];
-  }
 }
 
 const PADS = [
