@@ -1,6 +1,7 @@
 import { ARITHMETIC, adamW } from './arithmetic.js';
 import { block } from './block.js';
 import { convolution, depthwiseConvolution } from './convolution.js';
+import { concat, pad, slice, transpose } from './copies.js';
 import { depthwiseGradient } from './depthwise.js';
 import { allFloat, type Simd } from './kernel.js';
 import { layerNorm, layerNormGradient, responseNorm, responseNormGradient } from './norms.js';
@@ -19,6 +20,10 @@ export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
   _FusedMatMul: (backend, { a, b, bias }, attributes) => product(backend, a, b, bias, attributes),
   DepthwiseConv2dNative: depthwiseConvolution,
   FusedDepthwiseConv2D: depthwiseConvolution,
+  Transpose: transpose,
+  Slice: slice,
+  PadV2: pad,
+  Concat: concat,
   MaxPool: maxPool,
   AvgPool: averagePool,
   ResizeBilinear: resizeBilinear,
