@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Case, Family } from './compare.js';
+import { cocoRle } from './families/boxes.js';
 import { imageProcessor, pilResize } from './families/image.js';
 import { backbone, classifier, convNextV1, model } from './families/models.js';
 
@@ -11,6 +12,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   'convnext-v1': convNextV1,
   'image-processor': imageProcessor,
   'pil-resize': pilResize,
+  'coco-rle': cocoRle,
 };
 
 export interface Outcome {
