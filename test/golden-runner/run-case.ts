@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Case, Family } from './compare.js';
-import { cocoRle } from './families/boxes.js';
+import { anchors, boxCoder, boxes, cocoRle, losses, matcher, nms, pasteMasks, roiAlign } from './families/boxes.js';
 import { imageProcessor, pilResize } from './families/image.js';
 import { backbone, classifier, convNextV1, model } from './families/models.js';
 
@@ -13,6 +13,14 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   'image-processor': imageProcessor,
   'pil-resize': pilResize,
   'coco-rle': cocoRle,
+  anchors,
+  boxcoder: boxCoder,
+  boxes,
+  matcher,
+  nms,
+  paste_masks: pasteMasks,
+  roi_align: roiAlign,
+  losses,
 };
 
 export interface Outcome {
