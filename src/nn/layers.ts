@@ -42,23 +42,29 @@ export interface Conv2dOptions {
   readonly padding?: number;
   /** The deviation of fresh weights. */
   readonly deviation: number;
+  /** Where fresh biases start. Default 0. */
+  readonly bias?: number;
+  /** What follows it. Default `linear`: nothing. */
+  readonly activation?: 'linear' | 'relu';
+  readonly part?: 'body' | 'head';
 }
 
 /** A convolution with bias, as torch.nn.Conv2d; parameters `weight` [to, from, kernel, kernel] and `bias`. */
 export function conv2d(
   scope: Scope,
-  { from, to, kernel, stride = 1, padding = 0, deviation }: Conv2dOptions,
+  { from, to, kernel, stride = 1, padding = 0, deviation, bias: start = 0, activation, part }: Conv2dOptions,
 ): ParametricLayer {
   const weight = scope.parameter('weight', [to, from, kernel, kernel], {
     layout: 'conv2d',
     init: { truncatedNormal: deviation },
+    part,
   });
-  const bias = scope.parameter('bias', [to], { init: ZEROS });
+  const bias = scope.parameter('bias', [to], { init: { constant: start }, part });
   return layer(
     (x: tf.Tensor4D) => {
       const filter = weight.variable as tf.Variable<tf.Rank.R4>;
       return padded(x, padding, (y, pad) =>
-        tf.fused.conv2d({ x: y, filter, strides: stride, pad, bias: bias.variable }),
+        tf.fused.conv2d({ x: y, filter, strides: stride, pad, bias: bias.variable, activation }),
       );
     },
     { weight, bias },

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Case, Family } from './compare.js';
 import { anchors, boxCoder, boxes, cocoRle, losses, matcher, nms, pasteMasks, roiAlign } from './families/boxes.js';
+import { fpn, rpn, transform } from './families/detectors.js';
 import { imageProcessor, pilResize } from './families/image.js';
 import { backbone, classifier, convNextV1, model } from './families/models.js';
 
@@ -21,6 +22,9 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   paste_masks: pasteMasks,
   roi_align: roiAlign,
   losses,
+  fpn,
+  rpn,
+  transform,
 };
 
 export interface Outcome {
