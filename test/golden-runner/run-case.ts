@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Case, Family } from './compare.js';
 import { imageProcessor, pilResize } from './families/image.js';
 import { backbone, classifier, convNextV1, model } from './families/models.js';
+import { upernet } from './families/upernet.js';
 
 /** What the project computes so far, by the goldens' names. */
 const FAMILIES: Readonly<Record<string, Family>> = {
@@ -11,6 +12,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   'convnext-v1': convNextV1,
   'image-processor': imageProcessor,
   'pil-resize': pilResize,
+  upernet,
 };
 
 export interface Outcome {
