@@ -21,6 +21,7 @@ export const ERROR_CODES = [
   'E_USAGE',
   'E_WEIGHTS',
 ] as const;
+/** The code of an error: docs/errors.md has when each comes, and what to do. */
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** One thing that is wrong: where, what was wanted, what came, and what was probably meant. */

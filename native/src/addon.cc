@@ -5,6 +5,7 @@
 #define NAPI_VERSION 8
 #include <node_api.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -72,13 +73,12 @@ class Call {
 
   /** An Int32Array of exactly `size` numbers. */
   const int32_t *ints(int at, long size) {
-    napi_typedarray_type type;
-    size_t count;
-    void *data;
-    if (napi_get_typedarray_info(env_, values_[at], &type, &count, &data, nullptr, nullptr) == napi_ok && type == napi_int32_array && (long)count == size)
-      return (const int32_t *)data;
-    fail("an Int32Array is missing, or has another length than its shape");
-    return nullptr;
+    return (const int32_t *)typed(at, napi_int32_array, size, "an Int32Array is missing, or has another length than its shape");
+  }
+
+  /** A Uint8Array of exactly `size` bytes. */
+  uint8_t *bytes(int at, long size) {
+    return (uint8_t *)typed(at, napi_uint8_array, size, "a Uint8Array is missing, or has another length than its shape");
   }
 
   /** A Geometry as an Int32Array of its 15 numbers, in order. */
@@ -139,6 +139,15 @@ class Call {
   bool isNull(napi_value value) {
     napi_valuetype type = napi_undefined;
     return napi_typeof(env_, value, &type) == napi_ok && type == napi_null;
+  }
+
+  void *typed(int at, napi_typedarray_type wanted, long size, const char *message) {
+    napi_typedarray_type type;
+    size_t count;
+    void *data;
+    if (napi_get_typedarray_info(env_, values_[at], &type, &count, &data, nullptr, nullptr) == napi_ok && type == wanted && (long)count == size) return data;
+    fail(message);
+    return nullptr;
   }
 
   float *read(napi_value value, long size, long *length) {
@@ -484,6 +493,23 @@ napi_value interpolate(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// weighBytes(x [outer, from, inner], outer, from, inner, first [to], count [to], values [to, taps], to, taps, out [outer, to, inner])
+napi_value weighBytes(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const long outer = call.count(1), from = call.count(2), inner = call.count(3), to = call.count(7), taps = call.count(8);
+  call.atMost((double)outer * std::max(from, to) * inner);
+  call.atMost((double)to * taps);
+  if (!call.ok()) return nullptr;
+  const uint8_t *x = call.bytes(0, outer * from * inner);
+  const Weights w = {to, taps, call.ints(4, to), call.ints(5, to), call.ints(6, to * taps)};
+  uint8_t *out = call.bytes(9, outer * to * inner);
+  for (long i = 0; call.ok() && i < to; i++) {
+    if (w.first[i] < 0 || w.count[i] < 0 || w.count[i] > taps || (long)w.first[i] + w.count[i] > from) call.fail("a place is outside the picture");
+  }
+  if (call.ok()) call.kernels->weighBytes(x, outer, from, inner, w, out);
+  return nullptr;
+}
+
 // responseNorm(x [n, positions, channels], gamma, beta, n, positions, channels, out)
 napi_value responseNorm(napi_env env, napi_callback_info info) {
   Call call(env, info);
@@ -574,6 +600,7 @@ napi_value kernelsOf(napi_env env, const Kernels *kernels) {
   define(env, object, "depthwise", depthwise, kernels);
   define(env, object, "pool", pool, kernels);
   define(env, object, "interpolate", interpolate, kernels);
+  define(env, object, "weighBytes", weighBytes, kernels);
   return object;
 }
 

@@ -2,6 +2,7 @@
 #include "kernels.h"
 
 #include "block.h"
+#include "bytes.h"
 #include "depthwise-any.h"
 #include "elementwise.h"
 #include "pooling.h"
@@ -156,5 +157,5 @@ extern const Kernels ISA = {
     ISA_NAME, LANES, packedSize, packPanels, packDepthwise, blocks, matMul, patches, layerNorms, gelus, means,
     binary, unary, sums, matMulTransposed, depthwiseInputOf, depthwiseFilterOf, patchesFilter, patchesInput,
     layerNormGradient, responseNorm, responseNormGradient, geluGradient, peak,
-    winogradSize, packWinograd, winograd, convolution, depthwise, pool, interpolate,
+    winogradSize, packWinograd, winograd, convolution, depthwise, pool, interpolate, weighBytes,
 };

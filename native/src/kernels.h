@@ -29,6 +29,12 @@ struct Broadcast {
   long size[3], a[3], b[3];
 };
 
+/** For each of `to` places of a result: the first place, how many follow, and their weights at `taps * i`, times 2^22. */
+struct Weights {
+  long to, taps;
+  const int32_t *first, *count, *values;
+};
+
 struct Kernels {
   const char *name;
   int lanes;
@@ -69,6 +75,7 @@ struct Kernels {
   void (*depthwise)(const Geometry &geometry, const float *x, const float *packed, const float *bias, Limits limits, float *out);
   void (*pool)(const Maps &maps, const float *x, const int32_t *rows, const int32_t *columns, bool greatest, float *out);
   void (*interpolate)(const Maps &maps, const float *x, const int32_t *rows, const float *rowShares, const int32_t *columns, const float *columnShares, float *out);
+  void (*weighBytes)(const uint8_t *x, long outer, long from, long inner, const Weights &weights, uint8_t *out);
 };
 
 extern const Kernels KERNELS_AVX512, KERNELS_AVX2, KERNELS_BASELINE;

@@ -9,6 +9,7 @@ export interface ParameterGroup {
   readonly weightDecay?: number;
 }
 
+/** How AdamW steps: torch.optim.AdamW's options. */
 export interface AdamWOptions {
   /** Default 0.001. */
   readonly learningRate?: number;

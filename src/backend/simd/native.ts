@@ -149,6 +149,19 @@ export interface NativeKernels {
     columnShares: Float32Array,
     out: Float32Array,
   ): void;
+  /** One pass of PIL's resize, x [outer, from, inner] to out [outer, to, inner]: see image/resize-pass.ts. */
+  weighBytes(
+    x: Uint8Array,
+    outer: number,
+    from: number,
+    inner: number,
+    first: Int32Array,
+    count: Int32Array,
+    values: Int32Array,
+    to: number,
+    taps: number,
+    out: Uint8Array,
+  ): void;
   /** Multiply-adds that never leave the registers, `steps` rounds on every thread: floating point operations done. */
   peak(steps: number): number;
 }
@@ -179,6 +192,22 @@ export function loadNative(isa: string | undefined = process.env.CONVNEXTV2_ISA 
 
 /** The kernels for every instruction set that the CPU has, the best first. Throws E_BACKEND where they are not built. */
 export const allNative = (): readonly NativeKernels[] => loadAddon().kernels();
+
+let found: { readonly kernels: NativeKernels | undefined } | undefined;
+
+/** As `loadNative`, once for all, and undefined where that throws. */
+export function nativeIfBuilt(): NativeKernels | undefined {
+  found ??= { kernels: kernelsOrNone() };
+  return found.kernels;
+}
+
+function kernelsOrNone(): NativeKernels | undefined {
+  try {
+    return loadNative();
+  } catch {
+    return undefined;
+  }
+}
 
 /** How many threads the native kernels use; with a number, sets it for the process. Throws as `loadNative`. */
 export function simdThreads(count?: number): number {
