@@ -13,6 +13,7 @@ export { decodeImage } from './image/decode.js';
 export { encodePng, featurePicture, pictureSheet, type Tile } from './image/draw.js';
 export type { ImageSource } from './image/image-source.js';
 export type { ImageLimits } from './image/limits.js';
+export { Mask } from './image/mask.js';
 export { type PilFilter, resizePil } from './image/pil-resize.js';
 export { ConvNextImageProcessor } from './image/processor.js';
 export type { RawImage } from './image/raw-image.js';

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Case, Family } from './compare.js';
+import { cocoRle } from './families/boxes.js';
 import { imageProcessor, pilResize } from './families/image.js';
 import { backbone, classifier, convNextV1, model } from './families/models.js';
 import { upernet } from './families/upernet.js';
@@ -13,6 +14,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   'image-processor': imageProcessor,
   'pil-resize': pilResize,
   upernet,
+  'coco-rle': cocoRle,
 };
 
 export interface Outcome {
