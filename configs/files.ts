@@ -264,10 +264,122 @@ export interface ConvNextConfigFile {
   return_dict?: boolean | null;
 }
 
+/**
+ * The config.json of an UperNet segmenter, with Hugging Face's keys: its backbone, and the heads on it.
+ */
+export interface UperNetConfigFile {
+  /**
+   * Where an editor finds this schema.
+   */
+  $schema?: string;
+  /**
+   * The kind of model.
+   */
+  model_type?: 'upernet';
+  /**
+   * The config of the backbone, as its own config.json would hold it, or the name of one that ships with the package. Without out_features and out_indices it gives its last four stages.
+   */
+  backbone_config?:
+    | {
+        [k: string]: unknown;
+      }
+    | string;
+  /**
+   * Channels inside the head.
+   */
+  hidden_size?: number;
+  /**
+   * The last map is averaged over so many rows and columns of cells, once for each of these.
+   *
+   * @minItems 1
+   * @maxItems 64
+   */
+  pool_scales?: number[];
+  /**
+   * Whether there is a second head, on the third map, that takes part in training alone.
+   */
+  use_auxiliary_head?: boolean;
+  /**
+   * What the loss of the second head is multiplied by.
+   */
+  auxiliary_loss_weight?: number;
+  /**
+   * Channels of the map that the second head takes. They follow from the backbone; another number is an error.
+   */
+  auxiliary_in_channels?: number | null;
+  /**
+   * Channels inside the second head.
+   */
+  auxiliary_channels?: number;
+  /**
+   * Convolutions of the second head.
+   */
+  auxiliary_num_convs?: number;
+  /**
+   * Whether the second head takes its own input again beside what its convolutions made of it.
+   */
+  auxiliary_concat_input?: boolean;
+  /**
+   * Pixels of this label count for nothing in the loss.
+   */
+  loss_ignore_index?: number;
+  /**
+   * Standard deviation of the truncated normal distribution that new weights are drawn from.
+   */
+  initializer_range?: number;
+  /**
+   * Names of the classes by their index. Their number is the number of logits; {} means no classifier; absent or null, num_labels counts.
+   */
+  id2label?: {
+    [k: string]: string;
+  } | null;
+  /**
+   * Indices of the classes by their name. Absent or null: they follow from id2label.
+   */
+  label2id?: {
+    /**
+     * an index in digits
+     */
+    [k: string]: number | string;
+  } | null;
+  /**
+   * Number of classes, where id2label does not name them: they are then LABEL_0, LABEL_1, ...
+   */
+  num_labels?: number | null;
+  /**
+   * Names of the model classes that the weights belong to.
+   */
+  architectures?: string[] | null;
+  /**
+   * Type of the stored weights, as older versions of transformers name the key. They are computed with in float32.
+   */
+  torch_dtype?: string | null;
+  /**
+   * Type of the stored weights. They are computed with in float32.
+   */
+  dtype?: string | null;
+  /**
+   * The version of transformers that wrote the file.
+   */
+  transformers_version?: string | null;
+  /**
+   * Where the model came from.
+   */
+  _name_or_path?: string | null;
+  /**
+   * Whether hidden states are given where a call does not say.
+   */
+  output_hidden_states?: boolean | null;
+  /**
+   * Whether the reference returns named outputs. Here they always have names.
+   */
+  return_dict?: boolean | null;
+}
+
 export type Pixels = number | null;
 
 /**
- * The preprocessor_config.json of a ConvNeXt model, with Hugging Face's keys: how a picture becomes the model's input.
+ * The preprocessor_config.json of a ConvNeXt classifier or an UperNet segmenter, with Hugging Face's keys: how a picture becomes the model's input.
  */
 export interface PreprocessorConfigFile {
   /**
@@ -356,6 +468,14 @@ export interface PreprocessorConfigFile {
    * @maxItems 65536
    */
   image_std?: number[] | number | null;
+  /**
+   * Whether label maps hold 0 for no class and one more than the index for every class. A segmenter's key.
+   */
+  do_reduce_labels?: boolean | null;
+  /**
+   * The same, as older versions of transformers name the key.
+   */
+  reduce_labels?: boolean | null;
   /**
    * A key that newer versions of transformers write for every processor. Nothing is padded here.
    */

@@ -1,7 +1,9 @@
 import { convNext, convNextV2 } from '../backbones/convnext/index.js';
+import { upernet } from '../heads/upernet/index.js';
 import { createRegistry, setDefaultRegistry } from './registry.js';
 
 export * from '../backbones/convnext/index.js';
+export * from '../heads/upernet/index.js';
 export { type BackendName, type BackendReport, useBackend } from './backend/use-backend.js';
 export { alignSelection } from './config/selection.js';
 export type * from './contracts.js';
@@ -37,10 +39,17 @@ export type { Pipeline } from './tasks/make-pipeline.js';
 export { type PipelineOf, type PipelineOptions, pipeline, type Task } from './tasks/pipeline.js';
 export type { PictureProcessor, StreamOptions } from './tasks/stream.js';
 export { AdamW, type AdamWOptions, type ParameterGroup } from './train/adamw.js';
-export { AutoBackbone, AutoConfig, AutoModel, AutoModelForImageClassification } from './weights/auto.js';
+export {
+  AutoBackbone,
+  AutoConfig,
+  AutoModel,
+  AutoModelForImageClassification,
+  AutoModelForSemanticSegmentation,
+  createModel,
+} from './weights/auto.js';
 export { openSafetensors, openShardedSafetensors, readSafetensors } from './weights/checkpoint.js';
 export type { ModelOptions, PretrainedOptions } from './weights/pretrained-model.js';
 export { writeSafetensors } from './weights/write-safetensors.js';
 
 // the one side effect of importing this package
-setDefaultRegistry(createRegistry([convNextV2, convNext]));
+setDefaultRegistry(createRegistry([convNextV2, convNext, upernet]));

@@ -114,6 +114,14 @@ async function weightsIn(folder: string): Promise<() => Promise<Checkpoint>> {
   });
 }
 
+/** A preprocessor_config.json that ships with the package. */
+export async function shippedPreprocessor(
+  name: 'imagenet-224' | 'ade20k-512',
+): Promise<Readonly<Record<string, unknown>>> {
+  const { $schema, ...shipped } = Object(await readJsonFile(packageFile('configs', 'preprocessors', `${name}.json`)));
+  return shipped;
+}
+
 /**
  * ImageNet's preprocessing at a config's image_size (the longer side of two; 224 where it has none), for models whose source
  * says nothing: as the published checkpoints' files have it.
@@ -121,9 +129,7 @@ async function weightsIn(folder: string): Promise<() => Promise<Checkpoint>> {
 export async function imageNetPreprocessor(imageSize: unknown): Promise<Readonly<Record<string, unknown>>> {
   const given: readonly unknown[] = [imageSize].flat();
   const sides = given.slice(0, 2).filter((side): side is number => Number.isInteger(side));
-  const { $schema, ...shipped } = Object(
-    await readJsonFile(packageFile('configs', 'preprocessors', 'imagenet-224.json')),
-  );
+  const shipped = await shippedPreprocessor('imagenet-224');
   return { ...shipped, size: { shortest_edge: sides.length > 0 ? Math.max(...sides) : 224 } };
 }
 

@@ -4,6 +4,7 @@ import { anchors, boxCoder, boxes, cocoRle, losses, matcher, nms, pasteMasks, ro
 import { fpn, rpn, transform } from './families/detectors.js';
 import { imageProcessor, pilResize } from './families/image.js';
 import { backbone, classifier, convNextV1, model } from './families/models.js';
+import { upernet } from './families/upernet.js';
 
 /** What the project computes so far, by the goldens' names. */
 const FAMILIES: Readonly<Record<string, Family>> = {
@@ -13,6 +14,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   'convnext-v1': convNextV1,
   'image-processor': imageProcessor,
   'pil-resize': pilResize,
+  upernet,
   'coco-rle': cocoRle,
   anchors,
   boxcoder: boxCoder,

@@ -33,7 +33,7 @@ export function convolution(backend: SimdBackend, inputs: Inputs, attributes: At
   const transformed = winogradPays(info)
     ? backend.packedWithin(
         filter,
-        4 * 36 * inChannels * outChannels,
+        winogradBytes(info),
         () => backend.native.packWinograd(backend.floats(filter), inChannels, outChannels),
         'winograd',
       )
@@ -43,6 +43,36 @@ export function convolution(backend: SimdBackend, inputs: Inputs, attributes: At
     backend.native.packMatrix(backend.floats(filter), filterHeight * filterWidth * inChannels, outChannels, 0),
   );
   return convolved(backend, backend.native.convolution, packed, info, inputs, attributes);
+}
+
+/** ConvNextV2ConvNorm: see src/ops/conv-norm.ts. The norm is folded into the weights when they are packed. */
+export function normedConvolution(backend: SimdBackend, inputs: Inputs, attributes: Attributes): tf.TensorInfo {
+  const { x, filter, gamma, beta, mean, variance } = inputs;
+  const { padding, epsilon } = attributes;
+  const [none, around] = [
+    [0, 0],
+    [padding, padding],
+  ] as const;
+  const pad = [none, around, around, none] as unknown as tf.backend_util.ExplicitPadding;
+  const info = convolutionInfo({ x, filter }, { ...attributes, strides: 1, pad }, 'full')!;
+  const { filterHeight, filterWidth, inChannels, outChannels } = info;
+  const isWinograd = winogradPays(info);
+  // another size of maps may go the other way: what is packed lies with the first
+  const tensors = isWinograd ? [filter, gamma, beta, mean, variance] : [gamma, filter, beta, mean, variance];
+  const { convolve, packed, bias } = backend.packedTogether(tensors, () => {
+    const scale = backend.floats(gamma).map((value, c) => value / Math.sqrt(backend.floats(variance)[c] + epsilon));
+    const weights = backend.floats(filter).map((value, i) => value * scale[i % outChannels]);
+    const bias = backend.floats(beta).map((value, c) => value - backend.floats(mean)[c] * scale[c]);
+    const { native } = backend;
+    if (isWinograd && backend.reserve(filter, winogradBytes(info))) {
+      return { convolve: native.winograd, packed: native.packWinograd(weights, inChannels, outChannels), bias };
+    }
+    const packed = native.packMatrix(weights, filterHeight * filterWidth * inChannels, outChannels, 0);
+    return { convolve: native.convolution, packed, bias };
+  });
+  return backend.output(info.outShape, (out) =>
+    convolve(geometry(info), backend.floats(x), packed, bias, ...LIMITS.relu, out),
+  );
 }
 
 /** DepthwiseConv2dNative and FusedDepthwiseConv2D, with one output for each channel. */
@@ -61,6 +91,10 @@ export function depthwiseConvolution(
   );
   return convolved(backend, backend.native.depthwise, packed, info, inputs, attributes);
 }
+
+/** 36 products for each pair of channels. */
+const winogradBytes = ({ inChannels, outChannels }: tf.backend_util.Conv2DInfo): number =>
+  4 * 36 * inChannels * outChannels;
 
 /** CONVNEXTV2_FORCE=winograd or direct takes that path wherever it can be taken. */
 function winogradPays(info: tf.backend_util.Conv2DInfo): boolean {

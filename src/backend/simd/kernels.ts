@@ -1,6 +1,6 @@
 import { ARITHMETIC } from './arithmetic.js';
 import { block } from './block.js';
-import { convolution, depthwiseConvolution } from './convolution.js';
+import { convolution, depthwiseConvolution, normedConvolution } from './convolution.js';
 import { depthwiseGradient } from './depthwise.js';
 import { allFloat, type Simd } from './kernel.js';
 import { layerNorm, layerNormGradient, responseNorm, responseNormGradient } from './norms.js';
@@ -17,6 +17,7 @@ export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
   Conv2DBackpropInput: convolutionInput,
   BatchMatMul: (backend, { a, b }, attributes) => product(backend, a, b, undefined, attributes),
   _FusedMatMul: (backend, { a, b, bias }, attributes) => product(backend, a, b, bias, attributes),
+  ConvNextV2ConvNorm: normedConvolution,
   DepthwiseConv2dNative: depthwiseConvolution,
   FusedDepthwiseConv2D: depthwiseConvolution,
   MaxPool: maxPool,
