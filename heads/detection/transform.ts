@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type Boxes, resizeBoxes, type Size } from '../../src/boxes/boxes.js';
+import type { BinaryMask, DetectionTarget } from '../../src/contracts.js';
 import { ConvNextV2Error } from '../../src/errors.js';
-import type { Mask } from '../../src/image/mask.js';
+import { Mask } from '../../src/image/mask.js';
 import { checkTensor } from '../../src/nn/check-tensor.js';
 import { nearestSource, resample } from '../../src/ops/resample.js';
 
@@ -68,16 +69,6 @@ function resizedSize(size: Size, { minSize, maxSize }: TransformOptions): Size {
   return [height, width];
 }
 
-/** What is to be found in a picture. */
-export interface Target {
-  /** In pixels of the picture as it comes. */
-  readonly boxes: Boxes;
-  /** The class of each. */
-  readonly labels: Int32Array;
-  /** Which pixels each covers, where the model finds masks. */
-  readonly masks?: readonly Mask[];
-}
-
 /** Targets in the pixels of a batch; masks become a tensor [objects, height, width, 1] of 0 and 1, by nearest pixels. */
 export interface BatchTarget {
   readonly boxes: Boxes;
@@ -85,8 +76,15 @@ export interface BatchTarget {
   masks(): tf.Tensor4D;
 }
 
-/** The targets of each picture as its batch has it. Throws E_ARGUMENT for what does not go together, and boxes without area. */
-export function batchTargets(targets: readonly Target[], { sizes, originals }: PictureBatch): readonly BatchTarget[] {
+/**
+ * The targets of each picture as its batch has it. Throws E_ARGUMENT for what does not go together, boxes without area, and
+ * labels that are none of `numLabels`.
+ */
+export function batchTargets(
+  targets: readonly DetectionTarget[],
+  { sizes, originals }: PictureBatch,
+  numLabels: number,
+): readonly BatchTarget[] {
   const refuse = (path: string, wanted: string, got: string): never => {
     throw new ConvNextV2Error('E_ARGUMENT', { path, wanted, got });
   };
@@ -96,10 +94,11 @@ export function batchTargets(targets: readonly Target[], { sizes, originals }: P
     if (boxes.length !== 4 * labels.length) {
       refuse(`${path}.boxes`, `four numbers for each of ${labels.length} labels`, `${boxes.length}`);
     }
-    for (let at = 0; at < boxes.length; at += 4) {
-      const hasArea = boxes[at] < boxes[at + 2] && boxes[at + 1] < boxes[at + 3];
-      if (hasArea && boxes.subarray(at, at + 4).every(Number.isFinite)) continue;
-      refuse(`${path}.boxes[${at / 4}]`, 'xmin, ymin, xmax, ymax of a box with an area', `${boxes.subarray(at, at + 4)}`);
+    for (const [at, label] of labels.entries()) {
+      const [xmin, ymin, xmax, ymax] = boxes.subarray(4 * at, 4 * at + 4);
+      const hasArea = xmin < xmax && ymin < ymax && Number.isFinite(xmax - xmin + ymax - ymin);
+      if (!hasArea) refuse(`${path}.boxes[${at}]`, 'a box with an area', `${[xmin, ymin, xmax, ymax]}`);
+      if (!(label >= 0 && label < numLabels)) refuse(`${path}.labels[${at}]`, `below ${numLabels}`, `${label}`);
     }
     return {
       boxes: resizeBoxes(boxes, originals[i], sizes[i]),
@@ -115,13 +114,16 @@ export function batchTargets(targets: readonly Target[], { sizes, originals }: P
   });
 }
 
-function resizeMasks(masks: readonly Mask[], [fromHeight, fromWidth]: Size, [height, width]: Size): tf.Tensor4D {
+function resizeMasks(masks: readonly BinaryMask[], [fromHeight, fromWidth]: Size, [height, width]: Size): tf.Tensor4D {
   const values = new Float32Array(masks.length * height * width);
   const [rows, columns] = [
     Array.from({ length: height }, (_, y) => nearestSource(y, fromHeight, height)),
     Array.from({ length: width }, (_, x) => nearestSource(x, fromWidth, width)),
   ];
   let at = 0;
-  for (const mask of masks) for (const y of rows) for (const x of columns) values[at++] = Number(mask.has(x, y));
+  for (const { bits, height, width } of masks) {
+    const mask = new Mask(bits, height, width);
+    for (const y of rows) for (const x of columns) values[at++] = Number(mask.has(x, y));
+  }
   return tf.tensor4d(values, [masks.length, height, width, 1]);
 }

@@ -5,9 +5,17 @@ export function byScore(scores: ArrayLike<number>): number[] {
   return Array.from(scores, (_, i) => i).sort((a, b) => scores[b] - scores[a] || a - b);
 }
 
-/** The indices of the `count` highest scores, highest first. */
-export function highest(scores: ArrayLike<number>, count: number): number[] {
-  return byScore(scores).slice(0, count);
+/** The indices of the `count` highest scores, highest first. Most of many scores are never compared one by one. */
+export function highest(scores: Float32Array, count: number): number[] {
+  if (scores.length <= count) return byScore(scores);
+  const least = scores.slice().sort()[scores.length - count];
+  const above: number[] = [];
+  const equal: number[] = [];
+  for (let i = 0; i < scores.length; i++) {
+    if (scores[i] > least) above.push(i);
+    else if (scores[i] === least) equal.push(i);
+  }
+  return [...above.sort((a, b) => scores[b] - scores[a] || a - b), ...equal].slice(0, count);
 }
 
 /**

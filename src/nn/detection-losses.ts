@@ -34,8 +34,8 @@ export function smoothL1<T extends tf.Tensor>(values: T, targets: tf.Tensor, bet
   return tf.tidy(() => {
     const difference = tf.abs(tf.sub(values, targets));
     if (beta === 0) return difference as T;
-    const square = tf.div(tf.square(difference), 2 * beta);
-    return tf.where(tf.less(difference, beta), square, tf.sub(difference, beta / 2)) as T;
+    const below = tf.minimum(difference, beta);
+    return tf.add<T>(tf.div(tf.square(below), 2 * beta), tf.sub(difference, below));
   });
 }
 

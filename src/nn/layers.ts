@@ -117,19 +117,22 @@ export interface LinearOptions {
   readonly to: number;
   readonly deviation: number;
   readonly part?: 'body' | 'head';
+  /** [channels, height, width], where it takes a flattened map: the checkpoint flattens it in this order, and ours channels last. */
+  readonly map?: readonly [number, number, number];
 }
 
 /** A linear map of the channels, as torch.nn.Linear; parameters `weight` [to, from] and `bias`. */
-export function linear(scope: Scope, { from, to, deviation, part }: LinearOptions): ChannelLayer {
+export function linear(scope: Scope, { from, to, deviation, part, map }: LinearOptions): ChannelLayer {
   const weight = scope.parameter('weight', [to, from], {
-    layout: 'linear',
+    ...(map ? { layout: 'conv2d', view: [to, ...map] } : { layout: 'linear' }),
     init: { truncatedNormal: deviation },
     part,
   });
   const bias = scope.parameter('bias', [to], { init: ZEROS, part });
   const forward = <T extends tf.Tensor>(x: T): T => {
     const rows = tf.reshape(x, [-1, from]); // [..., from] -> [positions, from]
-    const y = tf.fused.matMul({ a: rows, b: weight.variable as tf.Variable<tf.Rank.R2>, bias: bias.variable });
+    const b = (map ? tf.reshape(weight.variable, [from, to]) : weight.variable) as tf.Tensor2D;
+    const y = tf.fused.matMul({ a: rows, b, bias: bias.variable });
     return tf.reshape(y, [...x.shape.slice(0, -1), to]) as T;
   };
   return layer(forward, { weight, bias });

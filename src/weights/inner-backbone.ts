@@ -22,7 +22,7 @@ export function readBackboneChoice(choice: BackboneChoice): BackboneJson {
 const LAST_FOUR = [-4, -3, -2, -1];
 
 /**
- * Builds the backbone of a model with a head, as `backbone` of its scope; with neither out_features nor out_indices it gives its
+ * Builds the backbone of a model with a head, as `name` of its scope; with neither out_features nor out_indices it gives its
  * last four stages. Throws E_PLUGIN, E_CONFIG, E_OUT_FEATURES.
  */
 export function createInnerBackbone(
@@ -30,12 +30,13 @@ export function createInnerBackbone(
   config: BackboneJson,
   { file, unknownKeys }: ConfigOrigin,
   backbones: PluginList<BackbonePlugin>,
+  name = 'backbone',
 ): Backbone {
   const origin = { file: `${file}: /backbone_config`, unknownKeys };
   const plugin = pluginOf({ config, origin }, backbones);
   const isSelected = config.out_features != null || config.out_indices != null;
   return plugin.create(
-    scope.inner('backbone'),
+    scope.inner(name),
     plugin.readConfig(config, origin, isSelected ? {} : { outIndices: LAST_FOUR }),
   );
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Case, Family } from './compare.js';
 import { anchors, boxCoder, boxes, cocoRle, losses, matcher, nms, pasteMasks, roiAlign } from './families/boxes.js';
-import { fpn, rpn, transform } from './families/detectors.js';
+import { detector, fpn, rpn, transform } from './families/detectors.js';
 import { imageProcessor, pilResize } from './families/image.js';
 import { backbone, classifier, convNextV1, model } from './families/models.js';
 import { upernet } from './families/upernet.js';
@@ -27,6 +27,8 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   fpn,
   rpn,
   transform,
+  'faster-rcnn': detector,
+  'mask-rcnn': detector,
 };
 
 export interface Outcome {
