@@ -13,7 +13,11 @@ export interface Anchors {
 }
 
 /** Throws E_CONFIG where there are not as many lists of sizes as levels, or lists of several lengths. */
-export function createAnchors(config: AnyDetectorConfig, settings: CommonSettings, levels: readonly FeatureSpec[]): Anchors {
+export function createAnchors(
+  config: AnyDetectorConfig,
+  settings: CommonSettings,
+  levels: readonly FeatureSpec[],
+): Anchors {
   const { anchorSizes, aspectRatios, anchorRounding, anchorStrides } = settings;
   const perCell = anchorSizes[0].length * aspectRatios.length;
   if (anchorSizes.length !== levels.length || anchorSizes.some(({ length }) => length !== anchorSizes[0].length)) {
@@ -26,7 +30,9 @@ export function createAnchors(config: AnyDetectorConfig, settings: CommonSetting
     over: (maps, padded) =>
       maps.map((size, i) => {
         const { stride } = levels[i];
-        const strides = [0, 1].map((axis) => (anchorStrides === 'grid' ? Math.floor(padded[axis] / size[axis]) : stride));
+        const strides = [0, 1].map((axis) =>
+          anchorStrides === 'grid' ? Math.floor(padded[axis] / size[axis]) : stride,
+        );
         return gridAnchors(cells[i], size, [strides[0], strides[1]]);
       }),
   };

@@ -16,8 +16,8 @@ import {
 } from '../../src/weights/pretrained-config.js';
 import {
   FASTER_RCNN,
-  FCOS_SETTINGS,
   type FasterRCNNSettings,
+  FCOS_SETTINGS,
   type FCOSSettings,
   keysOf,
   MASK_RCNN,

@@ -55,7 +55,10 @@ export abstract class DetectorBase<Config extends AnyDetectorConfig & { readonly
     }
     this.backbone = config.createBackbone(scope, backbones);
     const { outChannels: channels, extraLevels: extra } = config.settings;
-    this.pyramid = featurePyramid(scope.within('backbone').within('fpn'), this.backbone.featureSpecs, { channels, extra });
+    this.pyramid = featurePyramid(scope.within('backbone').within('fpn'), this.backbone.featureSpecs, {
+      channels,
+      extra,
+    });
     this.anchors = createAnchors(config, config.settings, this.pyramid.levels);
   }
 
@@ -105,11 +108,7 @@ export abstract class DetectorBase<Config extends AnyDetectorConfig & { readonly
   /** What is in each picture of the batch, in the pixels that it came with. */
   protected abstract find(input: DetectorInput): readonly Detections[];
 
-  protected abstract lossesOf(
-    input: DetectorInput,
-    targets: readonly BatchTarget[],
-    random: Random,
-  ): DetectionLosses;
+  protected abstract lossesOf(input: DetectorInput, targets: readonly BatchTarget[], random: Random): DetectionLosses;
 
   protected override async defaultPreprocessor() {
     return undefined;

@@ -18,6 +18,6 @@ export function finiteValues(name: string, tensor: tf.Tensor): Float32Array {
     path: name,
     wanted: 'finite values',
     got: `${values[at]} at ${at}`,
-    suggestion: 'the weights or the picture hold NaN or Infinity: see the `nonFinite` of the model\'s report',
+    suggestion: "the weights or the picture hold NaN or Infinity: see the `nonFinite` of the model's report",
   });
 }

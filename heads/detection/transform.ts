@@ -48,7 +48,12 @@ export function batchPictures(pictures: readonly tf.Tensor3D[], options: Transfo
       const normalised = tf.div(tf.sub(tf.cast(picture, 'float32'), [...imageMean]), [...imageStd]);
       const resized = resample(tf.expandDims(normalised, 0), sizes[i], 'bilinear');
       const [below, right] = [0, 1].map((axis) => padded[axis] - sizes[i][axis]);
-      return tf.pad(resized, [[0, 0], [0, below], [0, right], [0, 0]]);
+      return tf.pad(resized, [
+        [0, 0],
+        [0, below],
+        [0, right],
+        [0, 0],
+      ]);
     });
     return tf.concat(rows, 0);
   });
@@ -88,7 +93,8 @@ export function batchTargets(
   const refuse = (path: string, wanted: string, got: string): never => {
     throw new ConvNextV2Error('E_ARGUMENT', { path, wanted, got });
   };
-  if (targets.length !== sizes.length) refuse('targets', `one of each of ${sizes.length} pictures`, `${targets.length}`);
+  if (targets.length !== sizes.length)
+    refuse('targets', `one of each of ${sizes.length} pictures`, `${targets.length}`);
   return targets.map(({ boxes, labels, masks }, i) => {
     const path = `targets[${i}]`;
     if (boxes.length !== 4 * labels.length) {

@@ -46,10 +46,19 @@ export function featurePyramid(
 ): Pyramid {
   const last = specs.at(-1);
   if (!last) {
-    throw new ConvNextV2Error('E_ARGUMENT', { path: 'pyramid', wanted: 'a backbone that gives maps', got: show(specs) });
+    throw new ConvNextV2Error('E_ARGUMENT', {
+      path: 'pyramid',
+      wanted: 'a backbone that gives maps',
+      got: show(specs),
+    });
   }
   const laterals = specs.map(({ channels: from }, i) =>
-    conv2d(scope.within('inner_blocks').within(i).within(0), { from, to: channels, kernel: 1, deviation: deviation(from, 1) }),
+    conv2d(scope.within('inner_blocks').within(i).within(0), {
+      from,
+      to: channels,
+      kernel: 1,
+      deviation: deviation(from, 1),
+    }),
   );
   const to3x3 = { to: channels, kernel: 3, padding: 1 } as const;
   const outputs = specs.map((_, i) =>

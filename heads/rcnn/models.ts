@@ -44,7 +44,11 @@ export class MaskRCNN extends RCNN<MaskRCNNConfig> {
     const labels = Int32Array.from(found.flatMap(({ labels }) => [...labels]));
     if (labels.length === 0) return inOriginals.map((own) => ({ ...own, masks: [] }));
     const { maskPaste, maskPoolSize } = this.config.settings;
-    const pooled = this.pool(input, found.map(({ boxes }) => boxes), maskPoolSize);
+    const pooled = this.pool(
+      input,
+      found.map(({ boxes }) => boxes),
+      maskPoolSize,
+    );
     const logits = tf.tidy(() => ownClass(this.#masks(pooled), labels));
     input.observe('mask.logits', logits);
     const probabilities = finiteValues('mask.logits', logits).map(sigmoid);

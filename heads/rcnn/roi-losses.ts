@@ -29,7 +29,11 @@ export function sampleProposals(
   random: Random,
 ): Samples {
   const all = joinBoxes([proposals, truths]);
-  const matches = matchBoxes(truths, all, { high: settings.boxFgIouThresh, low: settings.boxBgIouThresh, rescue: 'none' });
+  const matches = matchBoxes(truths, all, {
+    high: settings.boxFgIouThresh,
+    low: settings.boxBgIouThresh,
+    rescue: 'none',
+  });
   const { positives, negatives } = sampleBalanced(
     matches.map((match) => (match >= 0 ? 1 : match === BACKGROUND ? 0 : -1)),
     { count: settings.boxBatchSizePerImage, positiveShare: settings.boxPositiveFraction, random },
@@ -55,7 +59,10 @@ export function boxLosses(
   const objects = samples.flatMap(({ isObject }) => isObject).flatMap((is, i) => (is ? [i] : []));
   const wanted = samples.map((sample, picture) => {
     const own = sample.isObject.flatMap((is, i) => (is ? [i] : []));
-    const truths = takeBoxes(targets[picture].boxes, own.map((i) => sample.truths[i]));
+    const truths = takeBoxes(
+      targets[picture].boxes,
+      own.map((i) => sample.truths[i]),
+    );
     return encodeBoxes(truths, takeBoxes(sample.boxes, own), { weights });
   });
   return tf.tidy(() => {
@@ -82,11 +89,7 @@ export function onlyObjects({ boxes, truths, classes, isObject }: Samples): Samp
 }
 
 /** The loss of the masks of objects, at least one: of the logits [objects, s, s, classes], those of each one's class. */
-export function maskLoss(
-  logits: tf.Tensor4D,
-  objects: readonly Samples[],
-  targets: readonly BatchTarget[],
-): tf.Scalar {
+export function maskLoss(logits: tf.Tensor4D, objects: readonly Samples[], targets: readonly BatchTarget[]): tf.Scalar {
   const side = logits.shape[1];
   const options = { outputSize: [side, side], scale: 1, samplingRatio: 0, centres: 'whole' } as const;
   return tf.tidy(() => {
@@ -106,6 +109,12 @@ export function ownClass(masks: tf.Tensor4D, classes: Int32Array): tf.Tensor3D {
   const [n, height, width, count] = masks.shape;
   return tf.tidy(() => {
     const planes = tf.reshape(tf.transpose(masks, [0, 3, 1, 2]), [n * count, height, width]) as tf.Tensor3D;
-    return tf.gather(planes, tf.tensor1d(classes.map((label, i) => i * count + label), 'int32'));
+    return tf.gather(
+      planes,
+      tf.tensor1d(
+        classes.map((label, i) => i * count + label),
+        'int32',
+      ),
+    );
   });
 }

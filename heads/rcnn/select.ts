@@ -35,7 +35,10 @@ export function selectDetections(
     first += own.length / 4;
     const found = decodeBoxes(
       takeBoxes(deltas, rows),
-      takeBoxes(own, chosen.map(({ proposal }) => proposal)),
+      takeBoxes(
+        own,
+        chosen.map(({ proposal }) => proposal),
+      ),
       { weights: settings.bboxRegWeights, clamp: settings.boxClamp },
     );
     return bestOf(clipBoxes(found, sizes[picture]), chosen, settings);
@@ -57,7 +60,10 @@ function bestOf(
       : groupedNms(boxes, scores, labels, boxNmsThresh).map((index) => ({ index, score: scores[index] }));
   const best = kept.slice(0, boxDetectionsPerImg);
   return {
-    boxes: takeBoxes(boxes, best.map(({ index }) => index)),
+    boxes: takeBoxes(
+      boxes,
+      best.map(({ index }) => index),
+    ),
     scores: Float32Array.from(best, ({ score }) => score),
     labels: Int32Array.from(best, ({ index }) => labels[index]),
   };

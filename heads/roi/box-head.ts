@@ -45,7 +45,8 @@ export function boxHead(scope: Scope, { channels, side, hidden, classes, boxes }
   const deltas = linear(predictor.within('bbox_pred'), { from: hidden, to: 4 * boxes, deviation: DEVIATION });
   return (pooled: tf.Tensor4D): BoxPredictions =>
     tf.tidy(() => {
-      if (pooled.size === 0) return { logits: tf.zeros<tf.Rank.R2>([0, classes]), deltas: tf.zeros<tf.Rank.R2>([0, 4 * boxes]) };
+      if (pooled.size === 0)
+        return { logits: tf.zeros<tf.Rank.R2>([0, classes]), deltas: tf.zeros<tf.Rank.R2>([0, 4 * boxes]) };
       const flat = tf.reshape(pooled, [pooled.shape[0], from]) as tf.Tensor2D;
       const features = tf.relu(fc7(tf.relu(fc6(flat))));
       return { logits: logits(features), deltas: deltas(features) };

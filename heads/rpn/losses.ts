@@ -37,7 +37,10 @@ export function rpnLosses(
     const sample = sampleBalanced(labels, { count, positiveShare, random });
     positives.push(...sample.positives.map((i) => picture * perPicture + i));
     for (const i of sample.negatives) negatives.push(picture * perPicture + i);
-    const matched = takeBoxes(boxes, sample.positives.map((i) => matches[i]));
+    const matched = takeBoxes(
+      boxes,
+      sample.positives.map((i) => matches[i]),
+    );
     changes.push(encodeBoxes(matched, takeBoxes(all, sample.positives), { weights: RPN_WEIGHTS }));
   }
   const sampled = [...positives, ...negatives];

@@ -98,8 +98,14 @@ export class Mask implements BinaryMask {
   }
 }
 
-function checkCount(got: number, wanted: number, what: string, { height, width }: { height: number; width: number }): void {
-  if (Number.isSafeInteger(height) && Number.isSafeInteger(width) && Math.min(height, width) >= 0 && got === wanted) return;
+function checkCount(
+  got: number,
+  wanted: number,
+  what: string,
+  { height, width }: { height: number; width: number },
+): void {
+  if (Number.isSafeInteger(height) && Number.isSafeInteger(width) && Math.min(height, width) >= 0 && got === wanted)
+    return;
   throw new ConvNextV2Error('E_SHAPE', {
     path: 'mask',
     wanted: `${wanted} ${what} for ${height} x ${width} pixels`,

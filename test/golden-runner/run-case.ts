@@ -29,6 +29,8 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   transform,
   'faster-rcnn': detector,
   'mask-rcnn': detector,
+  retinanet: detector,
+  fcos: detector,
 };
 
 export interface Outcome {

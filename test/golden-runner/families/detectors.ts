@@ -1,17 +1,16 @@
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
-import {
-  FasterRCNNConfig,
-  MaskRCNNConfig,
-} from '../../../heads/detection/config.js';
+import { FasterRCNNConfig, FCOSConfig, MaskRCNNConfig, RetinaNetConfig } from '../../../heads/detection/config.js';
 import type { DetectorBase } from '../../../heads/detection/detector.js';
 import type { Observe } from '../../../heads/detection/observe.js';
 import { batchPictures, batchTargets } from '../../../heads/detection/transform.js';
+import { FCOS } from '../../../heads/fcos/model.js';
+import { type ExtraLevels, featurePyramid } from '../../../heads/fpn/index.js';
 import { FasterRCNN, MaskRCNN } from '../../../heads/rcnn/models.js';
+import { RetinaNet } from '../../../heads/retinanet/model.js';
+import { rpnHead } from '../../../heads/rpn/head.js';
 import type { DetectionTarget } from '../../../src/contracts.js';
 import { decodeImage } from '../../../src/image/decode.js';
-import { type ExtraLevels, featurePyramid } from '../../../heads/fpn/index.js';
-import { rpnHead } from '../../../heads/rpn/head.js';
 import { Mask } from '../../../src/image/mask.js';
 import { createScope, type DeclaringScope } from '../../../src/nn/scope.js';
 import type { LoadedTensor } from '../../../src/weights/checkpoint.js';
@@ -51,7 +50,11 @@ export async function fpn(folder: string, spec: Case): Promise<string[]> {
   for (const parameter of scope.parameters.values()) parameter.dispose();
   const named = Object.fromEntries(pyramid.levels.map(({ name }, i) => [name, levels[i]]));
   return [
-    ...compareJson(pyramid.levels.map(({ name }) => name), names, 'names'),
+    ...compareJson(
+      pyramid.levels.map(({ name }) => name),
+      names,
+      'names',
+    ),
     ...(await compareOutputs(folder, spec, named)),
   ];
 }
@@ -102,7 +105,8 @@ export async function transform(folder: string, spec: Case): Promise<string[]> {
       return { boxes: boxes.subarray(0, 4 * count), masks, labels: new Int32Array(count) };
     });
   const outputs: Record<string, tf.Tensor> = { batch: fromMap(batch.pixels) };
-  for (const [i, { boxes }] of batchTargets(some(3), batch, 1).entries()) outputs[`boxes.${i}`] = tf.tensor2d(boxes, [3, 4]);
+  for (const [i, { boxes }] of batchTargets(some(3), batch, 1).entries())
+    outputs[`boxes.${i}`] = tf.tensor2d(boxes, [3, 4]);
   for (const [i, { masks }] of batchTargets(some(2), batch, 1).entries()) {
     const moved = masks();
     outputs[`masks.${i}`] = tf.squeeze(moved, [3]);
@@ -122,7 +126,20 @@ const DETECTORS: Readonly<Record<string, (args: any) => Promise<AnyDetector>>> =
     const own = { maskPoolSize, maskLayers: [hidden, hidden], maskDimReduced: hidden };
     return MaskRCNN.fromConfig(new MaskRCNNConfig({ ...twoStage(args), ...own }));
   },
+  retinanet: (args) => RetinaNet.fromConfig(new RetinaNetConfig(oneStage(args))),
+  fcos: (args) => FCOS.fromConfig(new FCOSConfig({ ...oneStage(args), numConvs: args.num_convs })),
 };
+
+function oneStage(args: any) {
+  return {
+    ...common(args),
+    extraLevels: args.use_p5 ? ('p6p7-from-p5' as const) : ('p6p7-from-c5' as const),
+    scoreThresh: args.score_thresh,
+    nmsThresh: args.nms_thresh,
+    detectionsPerImg: args.detections_per_img,
+    topkCandidates: args.topk_candidates,
+  };
+}
 
 /** More than there is: every sample is taken, so that nothing is drawn at random. */
 const ALL = 100_000;
@@ -169,9 +186,14 @@ export async function detector(folder: string, spec: Case): Promise<string[]> {
   const failures = compareJson(names.toSorted(), [...weights.keys()].toSorted(), 'parameters');
   if (failures.length > 0) return failures;
   load(model as unknown as DeclaringScope, weights);
-  const images = Object.keys(spec.files).filter((role) => role.startsWith('image.')).sort();
+  const images = Object.keys(spec.files)
+    .filter((role) => role.startsWith('image.'))
+    .sort();
   const pictures = await Promise.all(images.map((role) => toPicture(join(folder, spec.files[role]))));
-  failures.push(...(await inference(folder, spec, model, pictures)), ...(await training(folder, spec, model, pictures)));
+  failures.push(
+    ...(await inference(folder, spec, model, pictures)),
+    ...(await training(folder, spec, model, pictures)),
+  );
   tf.dispose(pictures);
   model.dispose();
   return failures;
@@ -179,7 +201,10 @@ export async function detector(folder: string, spec: Case): Promise<string[]> {
 
 async function toPicture(path: string): Promise<tf.Tensor3D> {
   const { data, height, width } = await decodeImage(path);
-  return tf.tensor3d(Float32Array.from(data, (value) => value / 255), [height, width, 3]);
+  return tf.tensor3d(
+    Float32Array.from(data, (value) => value / 255),
+    [height, width, 3],
+  );
 }
 
 async function inference(
@@ -209,7 +234,9 @@ async function inference(
     const stacked = await decodeImage(join(folder, spec.files[`masks.${i}`]));
     for (const [m, { bits, height, width }] of masks.entries()) {
       const offset = m * height * width;
-      const off = new Mask(bits, height, width).toValues().filter((value, p) => value !== stacked.data[3 * (offset + p)] / 255);
+      const off = new Mask(bits, height, width)
+        .toValues()
+        .filter((value, p) => value !== stacked.data[3 * (offset + p)] / 255);
       if (off.length > spec.tolerance.pixels) failures.push(`masks.${i} ${m}: ${off.length} pixels differ`);
     }
   }
