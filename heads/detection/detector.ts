@@ -76,7 +76,7 @@ export abstract class DetectorBase<Config extends AnyDetectorConfig & { readonly
       observe('batch', batch.pixels);
       observe('image_sizes', batch.sizes.flat());
       const levels = this.#levels(batch.pixels);
-      this.pyramid.levels.forEach(({ name }, i) => observe(`pyramid.${name}`, levels[i]));
+      for (const [i, { name }] of this.pyramid.levels.entries()) observe(`pyramid.${name}`, levels[i]);
       found = this.find({ levels, batch, observe });
     });
     return found;

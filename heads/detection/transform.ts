@@ -36,7 +36,7 @@ export function batchPictures(pictures: readonly tf.Tensor3D[], options: Transfo
   if (pictures.length === 0) {
     throw new ConvNextV2Error('E_ARGUMENT', { path: 'pictures', wanted: 'at least one picture', got: 'none' });
   }
-  pictures.forEach((picture, i) => checkPicture(picture, `pictures[${i}]`, imageMean.length));
+  for (const [i, picture] of pictures.entries()) checkPicture(picture, `pictures[${i}]`, imageMean.length);
   const originals = pictures.map(({ shape: [height, width] }): Size => [height, width]);
   const sizes = originals.map((size) => resizedSize(size, options));
   const padded = [0, 1].map((axis) => {

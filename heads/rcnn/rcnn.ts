@@ -45,10 +45,10 @@ export abstract class RCNN<
   protected find(input: DetectorInput): readonly Detections[] {
     const { batch, observe } = input;
     const predicted = this.#rpn(input.levels);
-    predicted.objectness.forEach((map, i) => observe(`rpn.objectness.${i}`, map));
-    predicted.deltas.forEach((map, i) => observe(`rpn.deltas.${i}`, map));
+    for (const [i, map] of predicted.objectness.entries()) observe(`rpn.objectness.${i}`, map);
+    for (const [i, map] of predicted.deltas.entries()) observe(`rpn.deltas.${i}`, map);
     const proposals = this.#propose(predicted, input, 'Test');
-    proposals.forEach((boxes, i) => observe(`proposals.${i}`, boxes));
+    for (const [i, boxes] of proposals.entries()) observe(`proposals.${i}`, boxes);
     const boxes = this.#boxes(this.pool(input, proposals, this.config.settings.boxPoolSize));
     observe('box.logits', boxes.logits);
     observe('box.deltas', boxes.deltas);
