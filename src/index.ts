@@ -17,6 +17,7 @@ export { Mask } from './image/mask.js';
 export { type PilFilter, resizePil } from './image/pil-resize.js';
 export { ConvNextImageProcessor } from './image/processor.js';
 export type { RawImage } from './image/raw-image.js';
+export { SegformerImageProcessor, type SegformerProcessorOptions } from './image/segformer-processor.js';
 export { AdamWOptimizer } from './keras/adamw-optimizer.js';
 export { asDataset, type Batch } from './keras/dataset.js';
 export type { CallOptions } from './keras/form.js';
@@ -37,6 +38,13 @@ export {
 export { inspectModel, type ModelInspection } from './tasks/inspect.js';
 export type { Pipeline } from './tasks/make-pipeline.js';
 export { type PipelineOf, type PipelineOptions, pipeline, type Task } from './tasks/pipeline.js';
+export type { SegmentOptions } from './tasks/segment-options.js';
+export {
+  type Segment,
+  type Segmentation,
+  type SemanticSegmentationPipeline,
+  segmentImage,
+} from './tasks/segmentation.js';
 export type { PictureProcessor, StreamOptions } from './tasks/stream.js';
 export { AdamW, type AdamWOptions, type ParameterGroup } from './train/adamw.js';
 export {
