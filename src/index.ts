@@ -7,20 +7,32 @@ export * from '../heads/upernet/index.js';
 export { type BackendName, type BackendReport, useBackend } from './backend/use-backend.js';
 export { alignSelection } from './config/selection.js';
 export type * from './contracts.js';
+export { findLabelledPictures, type LabelledPicture, readLabels } from './data/ade20k.js';
 export { ConvNextV2Error, ERROR_CODES, type ErrorCode, type Problem } from './errors.js';
 export { AutoImageProcessor } from './image/auto.js';
 export { decodeImage } from './image/decode.js';
 export { encodePng, featurePicture, pictureSheet, type Tile } from './image/draw.js';
 export type { ImageSource } from './image/image-source.js';
+export { type Colour, encodeLabelPng, type LabelMap, readLabelPng } from './image/label-png.js';
 export type { ImageLimits } from './image/limits.js';
 export { Mask } from './image/mask.js';
+export { classColours } from './image/palette.js';
 export { type PilFilter, resizePil } from './image/pil-resize.js';
 export { ConvNextImageProcessor } from './image/processor.js';
 export type { RawImage } from './image/raw-image.js';
+export { SegformerImageProcessor, type SegformerProcessorOptions } from './image/segformer-processor.js';
+export { type LegendEntry, segmentationPicture } from './image/segmentation-picture.js';
 export { AdamWOptimizer } from './keras/adamw-optimizer.js';
 export { asDataset, type Batch } from './keras/dataset.js';
 export type { CallOptions } from './keras/form.js';
 export type { KerasInput } from './keras/keras-model.js';
+export {
+  type ClassScores,
+  createMeanIoU,
+  type MeanIoU,
+  type MeanIoUOptions,
+  type SegmentationScores,
+} from './metrics/mean-iou.js';
 export * as layers from './nn/layers.js';
 export { countParameters, createScope, initializeParameters } from './nn/scope.js';
 export { freezeStages } from './nn/stages.js';
@@ -37,6 +49,13 @@ export {
 export { inspectModel, type ModelInspection } from './tasks/inspect.js';
 export type { Pipeline } from './tasks/make-pipeline.js';
 export { type PipelineOf, type PipelineOptions, pipeline, type Task } from './tasks/pipeline.js';
+export type { SegmentOptions } from './tasks/segment-options.js';
+export {
+  type Segment,
+  type Segmentation,
+  type SemanticSegmentationPipeline,
+  segmentImage,
+} from './tasks/segmentation.js';
 export type { PictureProcessor, StreamOptions } from './tasks/stream.js';
 export { AdamW, type AdamWOptions, type ParameterGroup } from './train/adamw.js';
 export {

@@ -44,6 +44,7 @@ const GLYPHS: Readonly<Record<string, string>> = {
   '.': '00000cc',
   ',': '00000c48',
   '-': '000v000',
+  '%': 'op248j3',
   ' ': '0000000',
 };
 /** Stands for every character that the font lacks. */

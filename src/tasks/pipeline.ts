@@ -1,11 +1,13 @@
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
 import { openClassificationPipeline } from './classification.js';
 import { openFeaturePipeline } from './features.js';
+import { openSegmentationPipeline } from './segmentation.js';
 
 /** The tasks, and what opens a pipeline for each. */
 const TASKS = {
   'image-classification': openClassificationPipeline,
   'image-feature-extraction': openFeaturePipeline,
+  'semantic-segmentation': openSegmentationPipeline,
 };
 
 /** The name of a task that `pipeline` can do. */

@@ -134,22 +134,23 @@ export async function imageNetPreprocessor(imageSize: unknown): Promise<Readonly
 }
 
 /**
- * The preprocessor_config.json of a source: the file itself, that of a folder, or ImageNet's where there is a config alone.
+ * The preprocessor_config.json of a source: the file itself, that of a folder, or `whereNone` where there is a config alone.
  * Throws E_SOURCE, E_JSON, E_LIMIT.
  */
 export async function openPreprocessor(
   source: string | URL,
+  whereNone: (imageSize: unknown) => Promise<unknown> = imageNetPreprocessor,
 ): Promise<{ readonly json: unknown; readonly file: string }> {
   const path = toPath(source);
   if ((await kindOf(path)) === 'folder') {
     const [file, config] = [join(path, PREPROCESSOR), join(path, CONFIG)];
     if ((await kindOf(file)) || !(await kindOf(config))) return { json: await readJsonFile(file), file };
-    return openPreprocessor(config);
+    return openPreprocessor(config, whereNone);
   }
   const { config, origin, preprocessor } = await openSource(source);
   if (preprocessor) return preprocessor;
   // a JSON file that is no model's config can only be meant as the preprocessor's own, whatever its name
   const { model_type, image_size } = Object(config);
   if (model_type === undefined) return { json: config, file: origin.file };
-  return { json: await imageNetPreprocessor(image_size), file: origin.file };
+  return { json: await whereNone(image_size), file: origin.file };
 }
