@@ -389,7 +389,7 @@ export interface FasterRCNNConfigFile {
    */
   model_type?: 'faster-rcnn';
   /**
-   * The config of the backbone, as its own config.json would hold it, or the name of one that ships with the package. Without out_features and out_indices it gives its last four stages.
+   * The config of the backbone, as its own config.json would hold it, or the name of one that ships with the package. Without out_features and out_indices it gives its last stages, as many as anchor_sizes has lists for.
    */
   backbone_config?:
     | {
@@ -621,7 +621,7 @@ export interface MaskRCNNConfigFile {
    */
   model_type?: 'mask-rcnn';
   /**
-   * The config of the backbone, as its own config.json would hold it, or the name of one that ships with the package. Without out_features and out_indices it gives its last four stages.
+   * The config of the backbone, as its own config.json would hold it, or the name of one that ships with the package. Without out_features and out_indices it gives its last stages, as many as anchor_sizes has lists for.
    */
   backbone_config?:
     | {
@@ -872,7 +872,7 @@ export interface RetinaNetConfigFile {
    */
   model_type?: 'retinanet';
   /**
-   * The config of the backbone, as its own config.json would hold it, or the name of one that ships with the package. Without out_features and out_indices it gives its last four stages.
+   * The config of the backbone, as its own config.json would hold it, or the name of one that ships with the package. Without out_features and out_indices it gives its last stages, as many as anchor_sizes has lists for.
    */
   backbone_config?:
     | {
@@ -1001,7 +1001,7 @@ export interface FCOSConfigFile {
    */
   model_type?: 'fcos';
   /**
-   * The config of the backbone, as its own config.json would hold it, or the name of one that ships with the package. Without out_features and out_indices it gives its last four stages.
+   * The config of the backbone, as its own config.json would hold it, or the name of one that ships with the package. Without out_features and out_indices it gives its last stages, as many as anchor_sizes has lists for.
    */
   backbone_config?:
     | {

@@ -1,8 +1,16 @@
 import { convNext, convNextV2 } from '../backbones/convnext/index.js';
+import { fcos } from '../heads/fcos/index.js';
+import { fasterRCNN, maskRCNN } from '../heads/rcnn/index.js';
+import { retinaNet } from '../heads/retinanet/index.js';
 import { upernet } from '../heads/upernet/index.js';
 import { createRegistry, setDefaultRegistry } from './registry.js';
 
 export * from '../backbones/convnext/index.js';
+export type { DetectorConfigInit } from '../heads/detection/config.js';
+export type { Observe } from '../heads/detection/observe.js';
+export * from '../heads/fcos/index.js';
+export * from '../heads/rcnn/index.js';
+export * from '../heads/retinanet/index.js';
 export * from '../heads/upernet/index.js';
 export { type BackendName, type BackendReport, useBackend } from './backend/use-backend.js';
 export { alignSelection } from './config/selection.js';
@@ -12,6 +20,7 @@ export { ConvNextV2Error, ERROR_CODES, type ErrorCode, type Problem } from './er
 export { AutoImageProcessor } from './image/auto.js';
 export { decodeImage } from './image/decode.js';
 export { encodePng, featurePicture, pictureSheet, type Tile } from './image/draw.js';
+export { type DrawnObject, detectionPicture } from './image/detection-picture.js';
 export type { ImageSource } from './image/image-source.js';
 export { type Colour, encodeLabelPng, type LabelMap, readLabelPng } from './image/label-png.js';
 export type { ImageLimits } from './image/limits.js';
@@ -40,6 +49,11 @@ export * as ops from './ops/index.js';
 export { createRegistry, defaultRegistry, definePlugin, type Registry, setDefaultRegistry } from './registry.js';
 export type { ClassifyOptions, ClassScore, ImageClassificationPipeline } from './tasks/classification.js';
 export type { ExtractorOptions, FeatureMapData, Pool } from './tasks/extractor.js';
+export type {
+  DetectedObject,
+  DetectOptions,
+  ObjectDetectionPipeline,
+} from './tasks/detection.js';
 export {
   type Extracted,
   type ExtractOptions,
@@ -63,6 +77,8 @@ export {
   AutoConfig,
   AutoModel,
   AutoModelForImageClassification,
+  AutoModelForInstanceSegmentation,
+  AutoModelForObjectDetection,
   AutoModelForSemanticSegmentation,
   createModel,
 } from './weights/auto.js';
@@ -71,4 +87,4 @@ export type { ModelOptions, PretrainedOptions } from './weights/pretrained-model
 export { writeSafetensors } from './weights/write-safetensors.js';
 
 // the one side effect of importing this package
-setDefaultRegistry(createRegistry([convNextV2, convNext, upernet]));
+setDefaultRegistry(createRegistry([convNextV2, convNext, upernet, fasterRCNN, maskRCNN, retinaNet, fcos]));

@@ -30,7 +30,7 @@ import {
 /** What a detector's config is made from, with settings of its own; what is left out takes torchvision's default. */
 export type DetectorConfigInit<Settings> = Partial<Settings> &
   Pick<PretrainedConfigInit, 'id2label' | 'label2id' | 'numLabels'> & {
-    /** A config, the contents of its file, or the name of a shipped one. It gives its last four stages where it does not say. */
+    /** A config, the contents of its file, or the name of a shipped one. It gives its last stages where it does not say: four, and three to RetinaNet and FCOS. */
     readonly backboneConfig: BackboneChoice;
   };
 
@@ -77,9 +77,14 @@ abstract class DetectorConfig<Settings extends object> extends PretrainedConfig<
     this.#origin = origin;
   }
 
-  /** Builds the backbone, as `backbone.body`. Throws E_PLUGIN for one of no registered kind, E_CONFIG, E_OUT_FEATURES. */
-  createBackbone(scope: Scope, backbones: PluginList<BackbonePlugin>): Backbone {
-    return createInnerBackbone(scope.within('backbone'), this.backboneConfig, this.#origin, backbones, 'body');
+  /**
+   * Builds the backbone, as `backbone.body`; where its config does not say, it gives its last `stages` stages. Throws E_PLUGIN for
+   * one of no registered kind, E_CONFIG, E_OUT_FEATURES.
+   */
+  createBackbone(scope: Scope, backbones: PluginList<BackbonePlugin>, stages: number): Backbone {
+    const outIndices = Array.from({ length: stages }, (_, i) => i - stages);
+    const options = { name: 'body', outIndices };
+    return createInnerBackbone(scope.within('backbone'), this.backboneConfig, this.#origin, backbones, options);
   }
 
   /** The E_CONFIG of a setting that does not go with the backbone. */

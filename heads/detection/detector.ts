@@ -15,7 +15,7 @@ import { ConvNextV2Error } from '../../src/errors.js';
 import { anySeed, createRandom, type Random } from '../../src/nn/random.js';
 import { defaultRegistry } from '../../src/registry.js';
 import { PretrainedModel } from '../../src/weights/pretrained-model.js';
-import { featurePyramid, type Pyramid } from '../fpn/index.js';
+import { EXTRA_LEVELS, featurePyramid, type Pyramid } from '../fpn/index.js';
 import { type Anchors, createAnchors } from './anchors.js';
 import type { AnyDetectorConfig } from './config.js';
 import type { Observe } from './observe.js';
@@ -53,8 +53,8 @@ export abstract class DetectorBase<Config extends AnyDetectorConfig & { readonly
       const wanted = 'NHWC, as pictures come to a detector one by one';
       throw new ConvNextV2Error('E_ARGUMENT', { path: 'layout', wanted, got: layout });
     }
-    this.backbone = config.createBackbone(scope, backbones);
-    const { outChannels: channels, extraLevels: extra } = config.settings;
+    const { outChannels: channels, extraLevels: extra, anchorSizes } = config.settings;
+    this.backbone = config.createBackbone(scope, backbones, anchorSizes.length - EXTRA_LEVELS[extra].length);
     this.pyramid = featurePyramid(scope.within('backbone').within('fpn'), this.backbone.featureSpecs, {
       channels,
       extra,

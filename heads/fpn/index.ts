@@ -5,7 +5,7 @@ import { conv2d } from '../../src/nn/layers.js';
 import { resample } from '../../src/ops/resample.js';
 
 /** What comes after the level of the coarsest map. */
-const EXTRA_LEVELS = {
+export const EXTRA_LEVELS = {
   none: [],
   /** Every second cell of the last level (Faster and Mask R-CNN, for proposals alone). */
   'max-pool': ['pool'],

@@ -5,6 +5,7 @@ import { ConvNextV2Error, didYouMean } from '../errors.js';
 import { classify } from './classify.js';
 import { type Command, oneLine, print, progress } from './command.js';
 import { evalSegmentation } from './eval-segmentation.js';
+import { detect } from './detect.js';
 import { features } from './features.js';
 import { inspect } from './inspect.js';
 import { segment } from './segment.js';
@@ -13,6 +14,7 @@ import '../index.js';
 const COMMANDS: Readonly<Record<string, Command>> = {
   features,
   classify,
+  detect,
   segment,
   'eval-segmentation': evalSegmentation,
   inspect,
