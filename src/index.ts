@@ -15,6 +15,7 @@ export * from '../heads/upernet/index.js';
 export { type BackendName, type BackendReport, useBackend } from './backend/use-backend.js';
 export { alignSelection } from './config/selection.js';
 export type * from './contracts.js';
+export { type CocoDataset, type CocoImage, readCocoAnnotations, readCocoResults } from './data/coco.js';
 export { findLabelledPictures, type LabelledPicture, readLabels } from './data/ade20k.js';
 export { ConvNextV2Error, ERROR_CODES, type ErrorCode, type Problem } from './errors.js';
 export { AutoImageProcessor } from './image/auto.js';
@@ -42,6 +43,8 @@ export {
   type MeanIoUOptions,
   type SegmentationScores,
 } from './metrics/mean-iou.js';
+export type { CocoKind, CocoResult, CocoTruth, CocoTruths } from './metrics/coco.js';
+export { type CategoryStats, type CocoStats, evaluateCoco } from './metrics/coco-eval.js';
 export * as layers from './nn/layers.js';
 export { countParameters, createScope, initializeParameters } from './nn/scope.js';
 export { freezeStages } from './nn/stages.js';

@@ -5,6 +5,7 @@ import type { BackbonePlugin, Detections, Layout, PluginList, Scope } from '../.
 import { binaryCrossEntropy, generalizedIouLoss, sigmoidFocalLoss, sumOver } from '../../src/nn/detection-losses.js';
 import { groupNorm } from '../../src/nn/group-norm.js';
 import type { Layer } from '../../src/nn/layers.js';
+import { takeRows } from '../../src/ops/take-rows.js';
 import { selectDense } from '../dense/select.js';
 import { conv3x3, PRIOR_BIAS, tower } from '../dense/tower.js';
 import { FCOSConfig } from '../detection/config.js';
@@ -106,8 +107,8 @@ export class FCOS extends DetectorBase<FCOSConfig> {
       anchors,
       found.map((place) => place % perPicture),
     );
-    const [places, boxes] = [tf.tensor1d(found, 'int32'), joinBoxes(truths)];
-    const rows = (all: tf.Tensor3D, width: number) => tf.gather(tf.reshape(all, [-1, width]), places) as tf.Tensor2D;
+    const boxes = joinBoxes(truths);
+    const rows = (all: tf.Tensor3D, width: number) => takeRows(tf.reshape(all, [-1, width]), found) as tf.Tensor2D;
     const over = (losses: tf.Tensor) => sumOver(losses, found.length);
     const shape = [found.length, 4] as [number, number];
     return {

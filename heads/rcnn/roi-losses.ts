@@ -6,6 +6,7 @@ import { sampleBalanced } from '../../src/boxes/sampler.js';
 import { binaryCrossEntropy, crossEntropy, smoothL1, sumOver } from '../../src/nn/detection-losses.js';
 import type { Random } from '../../src/nn/random.js';
 import { roiAlign } from '../../src/ops/roi-align.js';
+import { takeRows } from '../../src/ops/take-rows.js';
 import type { FasterRCNNSettings } from '../detection/settings.js';
 import type { BatchTarget } from '../detection/transform.js';
 import type { BoxPredictions } from '../roi/box-head.js';
@@ -68,7 +69,7 @@ export function boxLosses(
   return tf.tidy(() => {
     const boxes = deltas.shape[1] / 4;
     const rows = objects.map((i) => (boxRegression === 'per-class' ? i * boxes + classes[i] : i));
-    const moved = tf.gather(tf.reshape(deltas, [-1, 4]), tf.tensor1d(rows, 'int32'));
+    const moved = takeRows(tf.reshape(deltas, [-1, 4]), rows);
     const loss = smoothL1(moved, tf.tensor2d(joinBoxes(wanted), [objects.length, 4]), boxLossBeta);
     return {
       loss_classifier: sumOver(crossEntropy(logits, classes), classes.length),
@@ -109,12 +110,6 @@ export function ownClass(masks: tf.Tensor4D, classes: Int32Array): tf.Tensor3D {
   const [n, height, width, count] = masks.shape;
   return tf.tidy(() => {
     const planes = tf.reshape(tf.transpose(masks, [0, 3, 1, 2]), [n * count, height, width]) as tf.Tensor3D;
-    return tf.gather(
-      planes,
-      tf.tensor1d(
-        classes.map((label, i) => i * count + label),
-        'int32',
-      ),
-    );
+    return takeRows(planes, classes.map((label, i) => i * count + label));
   });
 }

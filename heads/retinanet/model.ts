@@ -5,6 +5,7 @@ import { IGNORED, matchBoxes } from '../../src/boxes/matcher.js';
 import type { BackbonePlugin, Detections, Layout, PluginList, Scope } from '../../src/contracts.js';
 import { sigmoidFocalLoss, smoothL1, sumOver } from '../../src/nn/detection-losses.js';
 import type { Layer } from '../../src/nn/layers.js';
+import { takeRows } from '../../src/ops/take-rows.js';
 import { selectDense } from '../dense/select.js';
 import { conv3x3, PRIOR_BIAS, tower } from '../dense/tower.js';
 import { RetinaNetConfig } from '../detection/config.js';
@@ -121,13 +122,13 @@ export class RetinaNet extends DetectorBase<RetinaNetConfig> {
     const counted = [...matches.keys()].filter((i) => matches[i] !== IGNORED);
     const wanted = new Float32Array(counted.length * classes);
     for (const [row, i] of counted.entries()) if (matches[i] >= 0) wanted[row * classes + labels[matches[i]]] = 1;
-    const own = tf.gather(logits, tf.tensor1d(counted, 'int32'));
+    const own = takeRows(logits, counted);
     return sumOver(sigmoidFocalLoss(own, tf.tensor2d(wanted, [counted.length, classes])), found.length);
   }
 
   #boxLoss(deltas: tf.Tensor2D, { found, truths }: Matches, anchors: Boxes): tf.Scalar {
     const wanted = encodeBoxes(truths, takeBoxes(anchors, found), { weights: WEIGHTS });
-    const own = tf.gather(deltas, tf.tensor1d([...found], 'int32'));
+    const own = takeRows(deltas, found);
     return sumOver(smoothL1(own, tf.tensor2d(wanted, [found.length, 4]), 0), found.length);
   }
 }

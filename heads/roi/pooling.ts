@@ -3,6 +3,7 @@ import { type Boxes, countBoxes, joinBoxes, type Size } from '../../src/boxes/bo
 import { type LevelRule, levelsOf } from '../../src/boxes/levels.js';
 import type { FeatureSpec } from '../../src/contracts.js';
 import { type RoiAlignOptions, roiAlign } from '../../src/ops/roi-align.js';
+import { takeRows } from '../../src/ops/take-rows.js';
 
 export interface PoolingOptions extends Pick<RoiAlignOptions, 'samplingRatio' | 'centres'> {
   readonly levelRule: LevelRule;
@@ -45,6 +46,6 @@ export function poolBoxes(
     });
     const places = new Int32Array(order.length);
     for (const [place, i] of order.entries()) places[i] = place;
-    return tf.gather(tf.concat(pooled, 0), tf.tensor1d(places, 'int32'));
+    return takeRows(tf.concat(pooled, 0), places);
   });
 }

@@ -5,6 +5,7 @@ import { BACKGROUND, matchBoxes } from '../../src/boxes/matcher.js';
 import { sampleBalanced } from '../../src/boxes/sampler.js';
 import { binaryCrossEntropy, smoothL1, sumOver } from '../../src/nn/detection-losses.js';
 import type { Random } from '../../src/nn/random.js';
+import { takeRows } from '../../src/ops/take-rows.js';
 import { flattenLevels } from '../detection/levels.js';
 import type { AnchorPredictions } from './head.js';
 import { RPN_WEIGHTS } from './proposals.js';
@@ -45,9 +46,9 @@ export function rpnLosses(
   }
   const sampled = [...positives, ...negatives];
   return tf.tidy(() => {
-    const logits = tf.gather(tf.reshape(flattenLevels(objectness, 1), [-1]), tf.tensor1d(sampled, 'int32'));
+    const logits = takeRows(tf.reshape(flattenLevels(objectness, 1), [-1]), sampled);
     const targets = tf.tensor1d(sampled.map((_, i) => Number(i < positives.length)));
-    const moved = tf.gather(tf.reshape(flattenLevels(deltas, 4), [-1, 4]), tf.tensor1d(positives, 'int32'));
+    const moved = takeRows(tf.reshape(flattenLevels(deltas, 4), [-1, 4]), positives);
     const wanted = tf.tensor2d(joinBoxes(changes), [positives.length, 4]);
     return {
       loss_objectness: sumOver(binaryCrossEntropy(logits, targets), sampled.length),

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Case, Family } from './compare.js';
-import { anchors, boxCoder, boxes, cocoRle, losses, matcher, nms, pasteMasks, roiAlign } from './families/boxes.js';
+import { anchors, boxCoder, boxes, cocoEval, cocoRle, losses, matcher, nms, pasteMasks, roiAlign } from './families/boxes.js';
 import { detector, fpn, rpn, transform } from './families/detectors.js';
 import { imageProcessor, pilResize } from './families/image.js';
 import { backbone, classifier, convNextV1, model } from './families/models.js';
@@ -15,6 +15,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   'image-processor': imageProcessor,
   'pil-resize': pilResize,
   upernet,
+  'coco-eval': cocoEval,
   'coco-rle': cocoRle,
   anchors,
   boxcoder: boxCoder,

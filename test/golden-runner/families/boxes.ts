@@ -16,7 +16,10 @@ import { groupedNms, nms as plainNms } from '../../../src/boxes/nms.js';
 import { pasteMask } from '../../../src/boxes/paste.js';
 import { type Polygon, polygonToRle } from '../../../src/boxes/polygon.js';
 import { area, boxOf, compress, encode, merge, readRle } from '../../../src/boxes/rle.js';
+import { checkCocoAnnotations } from '../../../src/data/coco.js';
 import { decodeImage } from '../../../src/image/decode.js';
+import { cocoOverlap, type Place } from '../../../src/metrics/coco.js';
+import { evaluateCoco } from '../../../src/metrics/coco-eval.js';
 import { sigmoidFocalLoss } from '../../../src/nn/detection-losses.js';
 import { roiAlign as roiAlignOp } from '../../../src/ops/roi-align.js';
 import { type Case, compareAll, compareJson, readJson, readTensors, take, type Values } from '../compare.js';
@@ -179,6 +182,26 @@ export async function losses(folder: string, spec: Case): Promise<string[]> {
   ];
 }
 
+/** COCO's twelve numbers and those of each category, for boxes and masks. */
+export async function cocoEval(folder: string, spec: Case): Promise<string[]> {
+  const truths = checkCocoAnnotations(await readJson(folder, spec, 'truths'), 'truths');
+  const outputs = await readJson(folder, spec, 'outputs');
+  const failures: string[] = [];
+  for (const kind of ['bbox', 'segm'] as const) {
+    const got = evaluateCoco(truths, await readJson(folder, spec, `detections_${kind}`), kind);
+    const { stats, per_category } = outputs[kind];
+    const near = (path: string, a: number, b: number) => {
+      if (!(Math.abs(a - b) <= spec.tolerance.stats)) failures.push(`${kind} ${path}: got ${a}, wanted ${b}`);
+    };
+    for (const [i, [name, value]] of Object.entries(got.stats).entries()) near(name, value, stats[i]);
+    failures.push(...compareJson(got.categories.map(({ id }) => String(id)), Object.keys(per_category), 'categories'));
+    for (const { id, AP, AP50, AR100 } of got.categories) {
+      for (const [name, value] of Object.entries({ AP, AP50, AR100 })) near(`${id}.${name}`, value, per_category[id][name]);
+    }
+  }
+  return failures;
+}
+
 /** pycocotools.mask: masks by their runs, and polygons drawn. */
 export async function cocoRle(folder: string, spec: Case): Promise<string[]> {
   const { masks, polygons, boxes, merge: merged } = await readJson(folder, spec, 'outputs');
@@ -216,5 +239,26 @@ export async function cocoRle(folder: string, spec: Case): Promise<string[]> {
       ),
     },
   };
-  return compareJson(got, { masks, polygons, boxes, merge: merged });
+  return [...compareJson(got, { masks, polygons, boxes, merge: merged }), ...overlapsOff(await readJson(folder, spec, 'outputs'))];
+}
+
+/** The overlaps that differ, of boxes and of masks. */
+function overlapsOff({ iou, bbox_iou }: any): string[] {
+  const masks = (texts: readonly string[]) =>
+    texts.map((counts) => {
+      const mask = readRle({ size: iou.size, counts });
+      return { area: area(mask), box: boxOf(mask), mask };
+    });
+  const places = (rows: readonly number[][]) => rows.map((box) => ({ area: box[2] * box[3], box }));
+  const off = (found: readonly Place[], truths: readonly Place[], { iscrowd, iou }: any) =>
+    found.flatMap((one, d) =>
+      truths.flatMap((other, g) => {
+        const got = cocoOverlap(one, other, iscrowd[g] === 1);
+        return Math.abs(got - iou[d][g]) <= 1e-9 ? [] : [`iou ${d} ${g}: got ${got}, wanted ${iou[d][g]}`];
+      }),
+    );
+  return [
+    ...off(masks(iou.detections), masks(iou.truths), iou),
+    ...off(places(bbox_iou.detections), places(bbox_iou.truths), bbox_iou),
+  ];
 }
