@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { convolve } from './convolve.js';
 import { pairs } from './depthwise-conv.js';
 import { gradientAsked, runOp } from './op.js';
 
@@ -28,6 +29,6 @@ export function convNorm(x: tf.Tensor4D, tensors: ConvNormTensors, padding: numb
     if (!gradientAsked()) {
       return tf.fused.conv2d({ x, filter: folded, strides: 1, pad: pairs(padding), bias, activation: 'relu' });
     }
-    return tf.relu(tf.add<tf.Tensor4D>(tf.conv2d(tf.pad(x, pairs(padding)), folded, 1, 'valid'), bias));
+    return tf.relu(tf.add<tf.Tensor4D>(convolve(tf.pad(x, pairs(padding)), folded), bias));
   });
 }
