@@ -1,6 +1,7 @@
 import { ARITHMETIC } from './arithmetic.js';
 import { block } from './block.js';
 import { convolution, depthwiseConvolution, normedConvolution } from './convolution.js';
+import { convolveGradient } from './convolution-gradient.js';
 import { depthwiseGradient } from './depthwise.js';
 import { allFloat, type Simd } from './kernel.js';
 import { layerNorm, layerNormGradient, responseNorm, responseNormGradient } from './norms.js';
@@ -18,6 +19,7 @@ export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
   BatchMatMul: (backend, { a, b }, attributes) => product(backend, a, b, undefined, attributes),
   _FusedMatMul: (backend, { a, b, bias }, attributes) => product(backend, a, b, bias, attributes),
   ConvNextV2ConvNorm: normedConvolution,
+  ConvNextV2ConvolveGrad: convolveGradient,
   DepthwiseConv2dNative: depthwiseConvolution,
   FusedDepthwiseConv2D: depthwiseConvolution,
   MaxPool: maxPool,
