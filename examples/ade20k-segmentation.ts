@@ -160,12 +160,12 @@ for (const { name, picture, labels } of validation.slice(0, 4)) {
   const truth = await readLabels(labels, COUNTING);
   const colours = classColours(NAMES.length);
   const truthClasses = truth.data.map((label) => Math.max(0, label - 1));
-  const found = segmentationPicture(photograph, { ...truth, data: classes }, segments, colours);
+  const found = segmentationPicture(photograph, { ...truth, data: classes }, [], colours);
   const there = segmentationPicture(photograph, { ...truth, data: truthClasses }, [], colours);
   rows.push([
     { image: photograph, lines: [name] },
-    { image: found, lines: ['found'] },
-    { image: there, lines: ['there'] },
+    { image: found, lines: ['found', ...segments.map(({ label }) => label)] },
+    { image: there, lines: ['there', ...NAMES.filter((_, id) => truthClasses.includes(id))] },
   ]);
 }
 writeFileSync('out/ade20k-segmentation.png', await encodePng(pictureSheet(rows, 256)));
