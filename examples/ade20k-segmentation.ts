@@ -2,7 +2,7 @@
  * A segmenter trained from nothing: composes a small data set in the layout of ADE20K, trains a narrow UperNet on it, and measures
  * it before and after.
  *
- * npx tsx examples/ade20k-segmentation.ts [--steps 300]
+ * npx tsx examples/ade20k-segmentation.ts [--steps 300] [--side 64]
  *
  * Prints the loss as it falls and the mean intersection over union, and writes out/ade20k (the data set), out/ade20k-upernet (the
  * model) and out/ade20k-segmentation.png (pictures that it has not seen, with what it found and what there is). The pictures are
@@ -32,7 +32,10 @@ import {
   UperNetForSemanticSegmentation,
 } from 'convnextv2';
 
-const SIDE = 64;
+const { values } = parseArgs({
+  options: { steps: { type: 'string', default: '300' }, side: { type: 'string', default: '64' } },
+});
+const [STEPS, SIDE] = [Number(values.steps), Number(values.side)];
 const BATCH = 8;
 const FOLDER = 'out/ade20k';
 
@@ -68,7 +71,7 @@ function compose(photograph: RawImage, random: () => number) {
   for (let region = 0; region < 3; region++) {
     const id = 1 + Math.floor(random() * (NAMES.length - 1));
     const [cx, cy] = [random() * SIDE, random() * SIDE];
-    const [rx, ry] = [12 + random() * 14, 12 + random() * 14];
+    const [rx, ry] = [0, 1].map(() => SIDE * (0.19 + 0.22 * random()));
     const light = 0.8 + 0.4 * random();
     for (let y = 0; y < SIDE; y++) {
       for (let x = 0; x < SIDE; x++) {
@@ -99,8 +102,6 @@ async function writeDataSet(split: string, count: number, seed: number): Promise
   return (await findLabelledPictures(FOLDER, split)).slice(0, count);
 }
 
-const { values } = parseArgs({ options: { steps: { type: 'string', default: '300' } } });
-const steps = Number(values.steps);
 const training = await writeDataSet('training', 64, 1);
 const validation = await writeDataSet('validation', 12, 2);
 
@@ -136,8 +137,8 @@ const labels = tf.tensor3d(Int32Array.from(maps.flatMap(({ data }) => [...data])
 const optimizer = new AdamW([{ parameters: model.parameters.values() }], { learningRate: 4e-3, weightDecay: 0.01 });
 const random = randomNumbers(3);
 let sum = 0;
-for (let step = 1; step <= steps; step++) {
-  optimizer.learningRate = 4e-3 * (1 - (step - 1) / steps) ** 0.9; // as the field lets it fall, to the power of 0.9
+for (let step = 1; step <= STEPS; step++) {
+  optimizer.learningRate = 4e-3 * (1 - (step - 1) / STEPS) ** 0.9; // as the field lets it fall, to the power of 0.9
   const chosen = Array.from({ length: BATCH }, () => Math.floor(random() * training.length));
   const batch = tf.tidy(() => ({ pixels: tf.gather(pixelValues, chosen), labels: tf.gather(labels, chosen) }));
   sum += optimizer.step(
@@ -151,7 +152,7 @@ for (let step = 1; step <= steps; step++) {
 
 const { mIoU, aAcc, classes } = await measure();
 for (const [i, { iou }] of classes.entries()) console.log(`${NAMES[i].padEnd(10)} IoU ${iou.toFixed(3)}`);
-console.log(`trained for ${steps} steps: mIoU ${mIoU.toFixed(3)}, aAcc ${aAcc.toFixed(3)}`);
+console.log(`trained for ${STEPS} steps: mIoU ${mIoU.toFixed(3)}, aAcc ${aAcc.toFixed(3)}`);
 
 const rows: Tile[][] = [];
 for (const { name, picture, labels } of validation.slice(0, 4)) {
