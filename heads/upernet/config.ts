@@ -17,7 +17,10 @@ import {
 
 /** What an UperNet config is made from; what is left out takes the reference's default. */
 export interface UperNetConfigInit extends Pick<PretrainedConfigInit, 'id2label' | 'label2id' | 'numLabels'> {
-  /** A config, the contents of its file, or the name of a shipped one. It gives its last four stages where it does not say. */
+  /**
+   * A config, the contents of its file, or the name of a shipped one. A file that does not say which maps it gives gives its last
+   * four; a config always says, and without outFeatures or outIndices it is the last one.
+   */
   readonly backboneConfig: BackboneChoice;
   /** Channels inside the head. Default 512. */
   readonly hiddenSize?: number;
@@ -112,7 +115,7 @@ export class UperNetConfig extends PretrainedConfig<Partial<UperNetConfigInit>> 
   }
 
   /** The E_CONFIG of a field that does not go with the backbone. */
-  problem(key: string, wanted: string, got: string): ConvNextV2Error {
-    return new ConvNextV2Error('E_CONFIG', { path: `${this.#origin.file}: /${key}`, wanted, got });
+  problem(key: string, wanted: string, got: string, suggestion?: string): ConvNextV2Error {
+    return new ConvNextV2Error('E_CONFIG', { path: `${this.#origin.file}: /${key}`, wanted, got, suggestion });
   }
 }

@@ -106,7 +106,8 @@ export class UperNetForSemanticSegmentation extends PretrainedModel<UperNetConfi
     const { auxiliaryInChannels } = this.config;
     if (!spec) {
       const wanted = `a backbone that gives at least ${AUXILIARY_INDEX + 1} maps, for the auxiliary head`;
-      throw this.config.problem('backbone_config', wanted, String(this.backbone.featureSpecs.length));
+      const got = String(this.backbone.featureSpecs.length);
+      throw this.config.problem('backbone_config', wanted, got, 'name them in its out_features');
     }
     if (auxiliaryInChannels !== null && auxiliaryInChannels !== spec.channels) {
       const wanted = `${spec.channels}, the channels of ${spec.name}`;

@@ -35,6 +35,11 @@ struct Weights {
   const int32_t *first, *count, *values;
 };
 
+/** The numbers of a step of AdamW: those of src/ops/adamw-step.ts, the betas with what they leave of 1. */
+struct AdamW {
+  float beta1, rest1, beta2, rest2, epsilon, kept, rate, rootScale;
+};
+
 struct Kernels {
   const char *name;
   int lanes;
@@ -53,6 +58,8 @@ struct Kernels {
   void (*unary)(Unary op, const float *x, long count, float *out);
   /** x [outer, reduced, inner] to out [outer, inner]. */
   void (*sum)(const float *x, long outer, long reduced, long inner, float *out);
+  /** From a parameter, its gradient and its moments to new ones of them. */
+  void (*adamW)(const AdamW &rates, const float *const in[4], long count, float *const out[3]);
   void (*matMulTransposed)(const float *a, const float *b, long rows, long k, long n, float *out);
   /** Gradients of the 7x7 depthwise convolution; `flipped` is the filter turned round, packed. */
   void (*depthwiseInput)(const float *dy, long n, long height, long width, long channels, const float *flipped, float *dx);

@@ -20,7 +20,7 @@ const SWATCH = 14;
 
 /**
  * A photograph with the classes of its pixels as colours over it, and beside it a legend: each class that there is with its colour
- * and its share of the picture, as far as there is room. Throws E_IMAGE for data that are no picture, E_SHAPE where the
+ * and its share of the picture, as far as there is room; nothing beside it for an empty legend. Throws E_IMAGE for data that are no picture, E_SHAPE where the
  * classes are of another size.
  */
 export function segmentationPicture(
@@ -31,13 +31,14 @@ export function segmentationPicture(
 ): RawImage {
   const photo = convertRgb(checkRawImage(photograph, 'photograph'));
   const overlay = overlaid(photo, classes, colours);
+  if (legend.length === 0) return overlay;
   const pixels = photo.height * photo.width;
   const share = (area: number) => `${((100 * area) / pixels).toFixed(1)} %`;
   const lines = legend.map(({ label, id, area }) => ({ text: `${label}  ${share(area)}`, id }));
   const room = Math.max(1, Math.floor((Math.max(photo.height, LEAST_HEIGHT) + GAP) / LINE_HEIGHT));
   const shown = lines.slice(0, room);
   if (lines.length > room) shown[room - 1] = { text: `and ${lines.length - room + 1} more`, id: -1 };
-  const width = SWATCH + GAP + Math.max(0, ...shown.map(({ text }) => textWidth(text)));
+  const width = SWATCH + GAP + Math.max(...shown.map(({ text }) => textWidth(text)));
   const canvas = blank(Math.max(photo.height, LINE_HEIGHT * shown.length) + 2 * GAP, photo.width + width + 3 * GAP);
   paste(canvas, overlay, GAP, GAP);
   const left = photo.width + 2 * GAP;

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Parameter, Scope } from '../contracts.js';
 import { ConvNextV2Error } from '../errors.js';
 import { convNorm } from '../ops/conv-norm.js';
-import { pairs } from '../ops/depthwise-conv.js';
+import { convolve } from '../ops/convolve.js';
 import type { Layer } from './layers.js';
 
 /** torch.nn.BatchNorm2d's defaults, which mmsegmentation and the reference leave as they are. */
@@ -36,7 +36,7 @@ export function convModule(scope: Scope, { from, to, kernel, deviation }: ConvMo
       if (!mode?.training || mode.statistics === 'running') {
         return convNorm(x, { filter, ...norm.tensors() }, padding, EPSILON);
       }
-      return tf.relu(norm.train(tf.conv2d(tf.pad(x, pairs(padding)), filter, 1, 'valid')));
+      return tf.relu(norm.train(convolve(x, filter, padding)));
     });
 }
 

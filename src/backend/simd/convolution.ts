@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { forcedPath } from './environment.js';
 import { type Attributes, allFloat, type Inputs, type SimdBackend } from './kernel.js';
-import type { Convolve } from './native.js';
+import { type Convolve, packedSize } from './native.js';
+import { packedMatrix } from './products.js';
 
 type Shape4 = [number, number, number, number];
 
@@ -33,46 +35,69 @@ export function convolution(backend: SimdBackend, inputs: Inputs, attributes: At
   const transformed = winogradPays(info)
     ? backend.packedWithin(
         filter,
-        winogradBytes(info),
-        () => backend.native.packWinograd(backend.floats(filter), inChannels, outChannels),
+        winogradSize(backend, info),
+        (packed) => backend.native.packWinograd(backend.floats(filter), inChannels, outChannels, packed),
         'winograd',
       )
     : undefined;
   if (transformed) return convolved(backend, backend.native.winograd, transformed, info, inputs, attributes);
-  const packed = backend.packed(filter, () =>
-    backend.native.packMatrix(backend.floats(filter), filterHeight * filterWidth * inChannels, outChannels, 0),
-  );
+  const packed = packedMatrix(backend, filter, filterHeight * filterWidth * inChannels, outChannels);
   return convolved(backend, backend.native.convolution, packed, info, inputs, attributes);
 }
+
+/** Explicit padding of height and width. */
+const around = (padding: number): tf.backend_util.ExplicitPadding => [
+  [0, 0],
+  [padding, padding],
+  [padding, padding],
+  [0, 0],
+];
 
 /** ConvNextV2ConvNorm: see src/ops/conv-norm.ts. The norm is folded into the weights when they are packed. */
 export function normedConvolution(backend: SimdBackend, inputs: Inputs, attributes: Attributes): tf.TensorInfo {
   const { x, filter, gamma, beta, mean, variance } = inputs;
   const { padding, epsilon } = attributes;
-  const [none, around] = [
-    [0, 0],
-    [padding, padding],
-  ] as const;
-  const pad = [none, around, around, none] as unknown as tf.backend_util.ExplicitPadding;
-  const info = convolutionInfo({ x, filter }, { ...attributes, strides: 1, pad }, 'full')!;
-  const { filterHeight, filterWidth, inChannels, outChannels } = info;
+  const info = convolutionInfo({ x, filter }, { ...attributes, strides: 1, pad: around(padding) }, 'full')!;
+  const { outChannels } = info;
   const isWinograd = winogradPays(info);
   // another size of maps may go the other way: what is packed lies with the first
   const tensors = isWinograd ? [filter, gamma, beta, mean, variance] : [gamma, filter, beta, mean, variance];
   const { convolve, packed, bias } = backend.packedTogether(tensors, () => {
-    const scale = backend.floats(gamma).map((value, c) => value / Math.sqrt(backend.floats(variance)[c] + epsilon));
+    const deviations = backend.floats(variance).map((value) => Math.sqrt(value + epsilon));
+    const scale = backend.floats(gamma).map((value, c) => value / deviations[c]);
     const weights = backend.floats(filter).map((value, i) => value * scale[i % outChannels]);
     const bias = backend.floats(beta).map((value, c) => value - backend.floats(mean)[c] * scale[c]);
-    const { native } = backend;
-    if (isWinograd && backend.reserve(filter, winogradBytes(info))) {
-      return { convolve: native.winograd, packed: native.packWinograd(weights, inChannels, outChannels), bias };
-    }
-    const packed = native.packMatrix(weights, filterHeight * filterWidth * inChannels, outChannels, 0);
-    return { convolve: native.convolution, packed, bias };
+    return { ...pack(backend, weights, info, isWinograd && backend.reserve(filter, winogradSize(backend, info))), bias };
   });
   return backend.output(info.outShape, (out) =>
     convolve(geometry(info), backend.floats(x), packed, bias, ...LIMITS.relu, out),
   );
+}
+
+/** A convolution of stride 1 by weights that are used once. */
+export function convolveOnce(
+  backend: SimdBackend,
+  x: tf.TensorInfo,
+  weights: Float32Array,
+  shape: Shape4,
+  padding: number,
+): tf.TensorInfo {
+  const info = tf.backend_util.computeConv2DInfo(x.shape as Shape4, shape, 1, 1, around(padding));
+  const { convolve, packed } = pack(backend, weights, info, winogradPays(info));
+  return backend.output(info.outShape, (out) =>
+    convolve(geometry(info), backend.floats(x), packed, null, ...LIMITS.linear, out),
+  );
+}
+
+function pack(
+  { native }: SimdBackend,
+  weights: Float32Array,
+  { filterHeight, filterWidth, inChannels, outChannels }: tf.backend_util.Conv2DInfo,
+  isWinograd: boolean,
+): { readonly convolve: Convolve; readonly packed: Float32Array } {
+  if (isWinograd) return { convolve: native.winograd, packed: native.packWinograd(weights, inChannels, outChannels) };
+  const packed = native.packMatrix(weights, filterHeight * filterWidth * inChannels, outChannels, 0);
+  return { convolve: native.convolution, packed };
 }
 
 /** DepthwiseConv2dNative and FusedDepthwiseConv2D, with one output for each channel. */
@@ -86,19 +111,19 @@ export function depthwiseConvolution(
   if (!info || info.outChannels !== info.inChannels) return undefined;
   const packed = backend.packed(
     filter,
-    () => backend.native.packDepthwise(backend.floats(filter), info.inChannels),
+    tf.util.sizeFromShape(filter.shape),
+    (packed) => backend.native.packDepthwise(backend.floats(filter), info.inChannels, packed),
     'depthwise',
   );
   return convolved(backend, backend.native.depthwise, packed, info, inputs, attributes);
 }
 
-/** 36 products for each pair of channels. */
-const winogradBytes = ({ inChannels, outChannels }: tf.backend_util.Conv2DInfo): number =>
-  4 * 36 * inChannels * outChannels;
+/** The floats of transformed weights: 36 products for each pair of channels. */
+const winogradSize = ({ native }: SimdBackend, { inChannels, outChannels }: tf.backend_util.Conv2DInfo): number =>
+  36 * packedSize(native, inChannels, outChannels);
 
-/** CONVNEXTV2_FORCE=winograd or direct takes that path wherever it can be taken. */
 function winogradPays(info: tf.backend_util.Conv2DInfo): boolean {
-  const force = process.env.CONVNEXTV2_FORCE;
+  const force = forcedPath();
   if (info.filterHeight !== 3 || info.filterWidth !== 3 || force === 'direct') return false;
   if (info.strideHeight * info.strideWidth * info.dilationHeight * info.dilationWidth !== 1) return false;
   const tiles = (info.batchSize * info.outHeight * info.outWidth) / 16;

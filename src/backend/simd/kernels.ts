@@ -1,6 +1,7 @@
-import { ARITHMETIC } from './arithmetic.js';
+import { ARITHMETIC, adamW } from './arithmetic.js';
 import { block } from './block.js';
 import { convolution, depthwiseConvolution, normedConvolution } from './convolution.js';
+import { convolveGradient } from './convolution-gradient.js';
 import { depthwiseGradient } from './depthwise.js';
 import { allFloat, type Simd } from './kernel.js';
 import { layerNorm, layerNormGradient, responseNorm, responseNormGradient } from './norms.js';
@@ -18,6 +19,7 @@ export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
   BatchMatMul: (backend, { a, b }, attributes) => product(backend, a, b, undefined, attributes),
   _FusedMatMul: (backend, { a, b, bias }, attributes) => product(backend, a, b, bias, attributes),
   ConvNextV2ConvNorm: normedConvolution,
+  ConvNextV2ConvolveGrad: convolveGradient,
   DepthwiseConv2dNative: depthwiseConvolution,
   FusedDepthwiseConv2D: depthwiseConvolution,
   MaxPool: maxPool,
@@ -33,11 +35,16 @@ export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
   ConvNextV2Gelu: (backend, { x }) => backend.output(x.shape, (out) => backend.native.gelu(backend.floats(x), out)),
   ConvNextV2GeluGrad: (backend, { x, dy }) =>
     backend.output(x.shape, (out) => backend.native.geluGradient(backend.floats(x), backend.floats(dy), out)),
+  ConvNextV2AdamW: adamW,
   ConvNextV2LayerNorm: layerNorm,
   ConvNextV2LayerNormGrad: layerNormGradient,
   ConvNextV2GlobalResponseNorm: responseNorm,
   ConvNextV2GlobalResponseNormGrad: responseNormGradient,
   'ConvNextV2DepthwiseConvGrad:7+3': depthwiseGradient,
+};
+
+/** Those of whole ConvNeXt blocks, V2's and V1's. */
+export const BLOCK_KERNELS: Readonly<Record<string, Simd>> = {
   'convnextv2Block:gelu': block,
   'convnextBlock:gelu': block,
 };
