@@ -15,13 +15,13 @@ export * from '../heads/upernet/index.js';
 export { type BackendName, type BackendReport, useBackend } from './backend/use-backend.js';
 export { alignSelection } from './config/selection.js';
 export type * from './contracts.js';
-export { type CocoDataset, type CocoImage, readCocoAnnotations, readCocoResults } from './data/coco.js';
 export { findLabelledPictures, type LabelledPicture, readLabels } from './data/ade20k.js';
+export { type CocoDataset, type CocoImage, readCocoAnnotations, readCocoResults } from './data/coco.js';
 export { ConvNextV2Error, ERROR_CODES, type ErrorCode, type Problem } from './errors.js';
 export { AutoImageProcessor } from './image/auto.js';
 export { decodeImage } from './image/decode.js';
-export { encodePng, featurePicture, pictureSheet, type Tile } from './image/draw.js';
 export { type DrawnObject, detectionPicture } from './image/detection-picture.js';
+export { encodePng, featurePicture, pictureSheet, type Tile } from './image/draw.js';
 export type { ImageSource } from './image/image-source.js';
 export { type Colour, encodeLabelPng, type LabelMap, readLabelPng } from './image/label-png.js';
 export type { ImageLimits } from './image/limits.js';
@@ -36,6 +36,8 @@ export { AdamWOptimizer } from './keras/adamw-optimizer.js';
 export { asDataset, type Batch } from './keras/dataset.js';
 export type { CallOptions } from './keras/form.js';
 export type { KerasInput } from './keras/keras-model.js';
+export type { CocoKind, CocoResult, CocoTruth, CocoTruths } from './metrics/coco.js';
+export { type CategoryStats, type CocoStats, evaluateCoco } from './metrics/coco-eval.js';
 export {
   type ClassScores,
   createMeanIoU,
@@ -43,20 +45,18 @@ export {
   type MeanIoUOptions,
   type SegmentationScores,
 } from './metrics/mean-iou.js';
-export type { CocoKind, CocoResult, CocoTruth, CocoTruths } from './metrics/coco.js';
-export { type CategoryStats, type CocoStats, evaluateCoco } from './metrics/coco-eval.js';
 export * as layers from './nn/layers.js';
 export { countParameters, createScope, initializeParameters } from './nn/scope.js';
 export { freezeStages } from './nn/stages.js';
 export * as ops from './ops/index.js';
 export { createRegistry, defaultRegistry, definePlugin, type Registry, setDefaultRegistry } from './registry.js';
 export type { ClassifyOptions, ClassScore, ImageClassificationPipeline } from './tasks/classification.js';
-export type { ExtractorOptions, FeatureMapData, Pool } from './tasks/extractor.js';
 export type {
   DetectedObject,
   DetectOptions,
   ObjectDetectionPipeline,
 } from './tasks/detection.js';
+export type { ExtractorOptions, FeatureMapData, Pool } from './tasks/extractor.js';
 export {
   type Extracted,
   type ExtractOptions,

@@ -110,6 +110,9 @@ export function ownClass(masks: tf.Tensor4D, classes: Int32Array): tf.Tensor3D {
   const [n, height, width, count] = masks.shape;
   return tf.tidy(() => {
     const planes = tf.reshape(tf.transpose(masks, [0, 3, 1, 2]), [n * count, height, width]) as tf.Tensor3D;
-    return takeRows(planes, classes.map((label, i) => i * count + label));
+    return takeRows(
+      planes,
+      classes.map((label, i) => i * count + label),
+    );
   });
 }

@@ -5,7 +5,17 @@ import { detectionPicture } from '../image/detection-picture.js';
 import { encodePng } from '../image/draw.js';
 import type { DetectedObject } from '../tasks/detection.js';
 import { pipeline } from '../tasks/pipeline.js';
-import { type Command, json, print, progress, readArgs, readNames, readShare, reportFailure, table } from './command.js';
+import {
+  type Command,
+  json,
+  print,
+  progress,
+  readArgs,
+  readNames,
+  readShare,
+  reportFailure,
+  table,
+} from './command.js';
 import { writeFile } from './formats.js';
 import { DETECTIONS, findInputs, type Input } from './inputs.js';
 import { chooseModel, MODEL_OPTIONS, openModel, warnUntrained } from './model.js';

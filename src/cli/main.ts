@@ -4,8 +4,9 @@ import { packageFile } from '../config/package-files.js';
 import { ConvNextV2Error, didYouMean } from '../errors.js';
 import { classify } from './classify.js';
 import { type Command, oneLine, print, progress } from './command.js';
-import { evalSegmentation } from './eval-segmentation.js';
 import { detect } from './detect.js';
+import { evalDetection } from './eval-detection.js';
+import { evalSegmentation } from './eval-segmentation.js';
 import { features } from './features.js';
 import { inspect } from './inspect.js';
 import { segment } from './segment.js';
@@ -15,6 +16,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   features,
   classify,
   detect,
+  'eval-detection': evalDetection,
   segment,
   'eval-segmentation': evalSegmentation,
   inspect,

@@ -72,8 +72,18 @@ function checkFields(value: unknown, path: string, fields: Fields): void {
   const given = value as Readonly<Record<string, unknown>>;
   for (const [key, type] of Object.entries(fields)) {
     const field = Object.hasOwn(given, key) ? given[key] : undefined;
-    const fits = type === 'list' ? Array.isArray(field) : type === 'number' ? Number.isFinite(field) : typeof field === type;
-    if (!fits) refuse(`${path}.${key}`, `a ${type}`, field, didYouMean(key, Object.keys(given).filter((own) => own !== key)));
+    const fits =
+      type === 'list' ? Array.isArray(field) : type === 'number' ? Number.isFinite(field) : typeof field === type;
+    if (!fits)
+      refuse(
+        `${path}.${key}`,
+        `a ${type}`,
+        field,
+        didYouMean(
+          key,
+          Object.keys(given).filter((own) => own !== key),
+        ),
+      );
   }
 }
 

@@ -33,7 +33,8 @@ export async function detectionPicture(
 ): Promise<RawImage> {
   const photo = convertRgb(checkRawImage(photograph, 'photograph'));
   const colours = classColours(classes.length + 1);
-  const colourOf = ({ label }: DrawnObject): Colour => colours[(classes.indexOf(label) + colours.length) % colours.length];
+  const colourOf = ({ label }: DrawnObject): Colour =>
+    colours[(classes.indexOf(label) + colours.length) % colours.length];
   const fromBelow = objects.toSorted((a, b) => a.score - b.score);
   const data = photo.data.slice();
   for (const object of fromBelow) if (object.mask) tint(data, photo, object.mask, colourOf(object));
@@ -66,7 +67,8 @@ function drawn({ label, score, box }: DrawnObject, [r, g, b]: Colour, { width, h
   const longer = Math.max(width, height);
   const line = Math.max(1.5, longer / 400);
   const unit = Math.max(1, Math.round(longer / 500)); // of a letter's pixels
-  const within = (value: number, most: number) => Math.min(Math.max(value, line / 2), Math.max(most - line / 2, line / 2));
+  const within = (value: number, most: number) =>
+    Math.min(Math.max(value, line / 2), Math.max(most - line / 2, line / 2));
   const [left, top] = [within(box.xmin, width), within(box.ymin, height)];
   const [right, bottom] = [within(box.xmax, width), within(box.ymax, height)];
   const colour = `rgb(${r},${g},${b})`;
@@ -76,7 +78,10 @@ function drawn({ label, score, box }: DrawnObject, [r, g, b]: Colour, { width, h
   const room = Math.floor((width - 2 * margin) / (GLYPH.advance * unit));
   const text = `${label} ${score.toFixed(2)}`.slice(0, Math.max(room, 0));
   if (text === '') return outline;
-  const [plateWidth, plateHeight] = [text.length * GLYPH.advance * unit - unit + 2 * margin, (GLYPH.height + 2) * unit + 2 * margin];
+  const [plateWidth, plateHeight] = [
+    text.length * GLYPH.advance * unit - unit + 2 * margin,
+    (GLYPH.height + 2) * unit + 2 * margin,
+  ];
   const x = Math.round(Math.min(Math.max(left - line / 2, 0), Math.max(width - plateWidth, 0)));
   // above the box where there is room, else in it
   const above = top - line / 2 - plateHeight;

@@ -131,7 +131,10 @@ function cellsOf(
   kind: CocoKind,
 ): ReadonlyMap<number, readonly Cell[]> {
   const sizes = new Map(images.map(({ id, height = 0, width = 0 }) => [id, [height, width] as const]));
-  const byCategory = new Map<number, Map<number, { truths: Cell['truths'][number][]; results: Cell['results'][number][] }>>();
+  const byCategory = new Map<
+    number,
+    Map<number, { truths: Cell['truths'][number][]; results: Cell['results'][number][] }>
+  >();
   const cell = (category: number, picture: number) => {
     const pictures = byCategory.get(category) ?? new Map();
     byCategory.set(category, pictures);
@@ -219,9 +222,7 @@ function curveOf(verdicts: readonly Verdicts[], most: number): Curve {
   if (truths === 0) {
     return { precision: OVERLAPS.map(() => RECALLS.map(() => -1)), recall: OVERLAPS.map(() => -1) };
   }
-  const all = verdicts.flatMap((verdict) =>
-    verdict.scores.slice(0, most).map((score, r) => ({ score, verdict, r })),
-  );
+  const all = verdicts.flatMap((verdict) => verdict.scores.slice(0, most).map((score, r) => ({ score, verdict, r })));
   all.sort((a, b) => b.score - a.score);
   const curves = OVERLAPS.map((_, o) => {
     const recalls: number[] = [];

@@ -60,13 +60,20 @@ export function placeOfResult(result: CocoResult, kind: CocoKind, path: string):
 
 function checkBox(box: unknown, path: string): readonly number[] {
   if (Array.isArray(box) && box.length === 4 && box.every(Number.isFinite)) return box;
-  throw new ConvNextV2Error('E_ARGUMENT', { path, wanted: 'a box: x, y, width, height', got: JSON.stringify(box) ?? 'none' });
+  throw new ConvNextV2Error('E_ARGUMENT', {
+    path,
+    wanted: 'a box: x, y, width, height',
+    got: JSON.stringify(box) ?? 'none',
+  });
 }
 
 function readMask(value: unknown, [height, width]: readonly [number, number], path: string): Rle {
   if (!Array.isArray(value)) return readRle(value, path);
   if (value.length === 0) return { size: [height, width], counts: [height * width] };
-  return merge(value.map((polygon, i) => polygonToRle(polygon, height, width, `${path}[${i}]`)), 'union');
+  return merge(
+    value.map((polygon, i) => polygonToRle(polygon, height, width, `${path}[${i}]`)),
+    'union',
+  );
 }
 
 /**

@@ -6,7 +6,7 @@ import { decodeImage } from '../image/decode.js';
 import type { ImageSource } from '../image/image-source.js';
 import type { ImageLimits } from '../image/limits.js';
 import { Mask } from '../image/mask.js';
-import { type AutoOptions, AutoModelForInstanceSegmentation, AutoModelForObjectDetection } from '../weights/auto.js';
+import { AutoModelForInstanceSegmentation, AutoModelForObjectDetection, type AutoOptions } from '../weights/auto.js';
 import { makePipeline, type Pipeline } from './make-pipeline.js';
 import { refuseAborted } from './stream.js';
 
@@ -82,7 +82,10 @@ async function detectBatch(
 ): Promise<readonly Detections[]> {
   const images = await Promise.all(sources.map((source) => decodeImage(source, limits)));
   const pictures = images.map(convertRgb).map(({ data, height, width }) => {
-    return tf.tensor3d(Float32Array.from(data, (value) => value / 255), [height, width, 3]);
+    return tf.tensor3d(
+      Float32Array.from(data, (value) => value / 255),
+      [height, width, 3],
+    );
   });
   try {
     return model.detect(pictures);

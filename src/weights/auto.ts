@@ -127,7 +127,8 @@ function onBackbone<Task extends HeadTask>(
 /** The same, where its models are for one of these tasks. */
 function forTask<Task extends HeadTask>(...tasks: readonly Task[]) {
   return (plugin: HeadPlugin, registry: Registry): ModelKind<unknown, HeadModels[Task]> => {
-    if ((tasks as readonly HeadTask[]).includes(plugin.task)) return onBackbone(plugin as HeadPlugin<unknown, Task>, registry);
+    if ((tasks as readonly HeadTask[]).includes(plugin.task))
+      return onBackbone(plugin as HeadPlugin<unknown, Task>, registry);
     throw new ConvNextV2Error('E_PLUGIN', {
       path: plugin.type,
       wanted: `a model for ${tasks.join(' or ')}`,

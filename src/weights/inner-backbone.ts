@@ -30,13 +30,13 @@ export function createInnerBackbone(
   config: BackboneJson,
   { file, unknownKeys }: ConfigOrigin,
   backbones: PluginList<BackbonePlugin>,
-  { name = 'backbone', outIndices = LAST_FOUR }: { readonly name?: string; readonly outIndices?: readonly number[] } = {},
+  {
+    name = 'backbone',
+    outIndices = LAST_FOUR,
+  }: { readonly name?: string; readonly outIndices?: readonly number[] } = {},
 ): Backbone {
   const origin = { file: `${file}: /backbone_config`, unknownKeys };
   const plugin = pluginOf({ config, origin }, backbones);
   const isSelected = config.out_features != null || config.out_indices != null;
-  return plugin.create(
-    scope.inner(name),
-    plugin.readConfig(config, origin, isSelected ? {} : { outIndices }),
-  );
+  return plugin.create(scope.inner(name), plugin.readConfig(config, origin, isSelected ? {} : { outIndices }));
 }

@@ -1,6 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Case, Family } from './compare.js';
-import { anchors, boxCoder, boxes, cocoEval, cocoRle, losses, matcher, nms, pasteMasks, roiAlign } from './families/boxes.js';
+import {
+  anchors,
+  boxCoder,
+  boxes,
+  cocoEval,
+  cocoRle,
+  losses,
+  matcher,
+  nms,
+  pasteMasks,
+  roiAlign,
+} from './families/boxes.js';
 import { detector, fpn, rpn, transform } from './families/detectors.js';
 import { imageProcessor, pilResize } from './families/image.js';
 import { backbone, classifier, convNextV1, model } from './families/models.js';

@@ -59,7 +59,8 @@ describe('detectors', () => {
           expect([boxes.length, scores.length]).to.deep.equal([4 * labels.length, labels.length]);
           expect([...scores]).to.deep.equal([...scores].sort((a, b) => b - a));
           for (const [at, value] of boxes.entries()) expect(value).to.be.within(0, (at % 2 ? height : width) + 1e-3);
-          if (name === 'Mask R-CNN') expect(masks!.map((m) => [m.height, m.width])).to.deep.equal(Array(labels.length).fill([height, width]));
+          if (name === 'Mask R-CNN')
+            expect(masks!.map((m) => [m.height, m.width])).to.deep.equal(Array(labels.length).fill([height, width]));
           else expect(masks).to.equal(undefined);
         }
         tf.dispose(pictures);
@@ -168,7 +169,17 @@ describe('detectors', () => {
     expect(new Set(labels)).to.deep.equal(new Set([0, 1, 2].filter((label) => labels.includes(label))));
     expect(labels.length).to.be.above(0);
     expect(masks!.length).to.equal(labels.length);
-    const losses = model.losses([picture], [{ ...nothing, boxes: Float32Array.of(2, 2, 30, 30), labels: Int32Array.of(0), masks: [Mask.fromValues(new Uint8Array(2400), 40, 60)] }]);
+    const losses = model.losses(
+      [picture],
+      [
+        {
+          ...nothing,
+          boxes: Float32Array.of(2, 2, 30, 30),
+          labels: Int32Array.of(0),
+          masks: [Mask.fromValues(new Uint8Array(2400), 40, 60)],
+        },
+      ],
+    );
     for (const loss of Object.values(losses)) expect(loss.dataSync()[0]).to.satisfy(Number.isFinite);
     tf.dispose([picture, losses]);
     model.dispose();
@@ -180,10 +191,16 @@ describe('detectors', () => {
       readConfig: () => null,
       create(scope) {
         const options = { kernel: 3, stride: 4, padding: 1, deviation: 0.1 } as const;
-        const [one, two] = [conv2d(scope.within(1), { from: 3, to: 5, ...options }), conv2d(scope.within(2), { from: 5, to: 7, ...options })];
+        const [one, two] = [
+          conv2d(scope.within(1), { from: 3, to: 5, ...options }),
+          conv2d(scope.within(2), { from: 5, to: 7, ...options }),
+        ];
         return {
           stageNames: ['one', 'two'],
-          featureSpecs: [{ name: 'one', channels: 5, stride: 4 }, { name: 'two', channels: 7, stride: 16 }],
+          featureSpecs: [
+            { name: 'one', channels: 5, stride: 4 },
+            { name: 'two', channels: 7, stride: 16 },
+          ],
           outputShape: () => ({}),
           forward: (x) => tf.tidy(() => ({ one: one(x), two: two(one(x)) })),
           parameters: scope.parameters,
@@ -194,7 +211,11 @@ describe('detectors', () => {
       },
     };
     const registry = createRegistry([plain], defaultRegistry());
-    const json = new FasterRCNNConfig({ ...TWO_STAGE, backboneConfig: { model_type: 'plain' }, anchorSizes: [[8], [24], [48]] }).toJSON();
+    const json = new FasterRCNNConfig({
+      ...TWO_STAGE,
+      backboneConfig: { model_type: 'plain' },
+      anchorSizes: [[8], [24], [48]],
+    }).toJSON();
     const model = (await createModel(json, { registry, seed: 1 })) as Detector;
     const picture = noise(50, 40);
     expect(model.detect([picture])[0].labels.length).to.be.above(0);
@@ -207,7 +228,14 @@ describe('detectors', () => {
       () => new FasterRCNNConfig({ ...TWO_STAGE, boxNms: 'none' as 'soft' }),
       () => new FasterRCNNConfig({ numLabels: 3 } as never),
       () => new FasterRCNNConfig({ ...TWO_STAGE, boxNsm: 'soft' } as never),
-      () => FasterRCNN.fromConfig(new FasterRCNNConfig({ ...TWO_STAGE, anchorSizes: [[8], [16]], backboneConfig: { ...TINY, out_features: ['stage1', 'stage2'] } })),
+      () =>
+        FasterRCNN.fromConfig(
+          new FasterRCNNConfig({
+            ...TWO_STAGE,
+            anchorSizes: [[8], [16]],
+            backboneConfig: { ...TINY, out_features: ['stage1', 'stage2'] },
+          }),
+        ),
       () => FCOS.fromConfig(new FCOSConfig({ ...ONE_STAGE, outChannels: 40 })),
       () => FasterRCNN.fromConfig(new FasterRCNNConfig(TWO_STAGE), { layout: 'NCHW' }),
     ];

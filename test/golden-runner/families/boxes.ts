@@ -194,9 +194,16 @@ export async function cocoEval(folder: string, spec: Case): Promise<string[]> {
       if (!(Math.abs(a - b) <= spec.tolerance.stats)) failures.push(`${kind} ${path}: got ${a}, wanted ${b}`);
     };
     for (const [i, [name, value]] of Object.entries(got.stats).entries()) near(name, value, stats[i]);
-    failures.push(...compareJson(got.categories.map(({ id }) => String(id)), Object.keys(per_category), 'categories'));
+    failures.push(
+      ...compareJson(
+        got.categories.map(({ id }) => String(id)),
+        Object.keys(per_category),
+        'categories',
+      ),
+    );
     for (const { id, AP, AP50, AR100 } of got.categories) {
-      for (const [name, value] of Object.entries({ AP, AP50, AR100 })) near(`${id}.${name}`, value, per_category[id][name]);
+      for (const [name, value] of Object.entries({ AP, AP50, AR100 }))
+        near(`${id}.${name}`, value, per_category[id][name]);
     }
   }
   return failures;
@@ -239,7 +246,10 @@ export async function cocoRle(folder: string, spec: Case): Promise<string[]> {
       ),
     },
   };
-  return [...compareJson(got, { masks, polygons, boxes, merge: merged }), ...overlapsOff(await readJson(folder, spec, 'outputs'))];
+  return [
+    ...compareJson(got, { masks, polygons, boxes, merge: merged }),
+    ...overlapsOff(await readJson(folder, spec, 'outputs')),
+  ];
 }
 
 /** The overlaps that differ, of boxes and of masks. */
