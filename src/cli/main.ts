@@ -4,11 +4,23 @@ import { packageFile } from '../config/package-files.js';
 import { ConvNextV2Error, didYouMean } from '../errors.js';
 import { classify } from './classify.js';
 import { type Command, oneLine, print, progress } from './command.js';
+import { detect } from './detect.js';
+import { evalDetection } from './eval-detection.js';
+import { evalSegmentation } from './eval-segmentation.js';
 import { features } from './features.js';
 import { inspect } from './inspect.js';
+import { segment } from './segment.js';
 import '../index.js';
 
-const COMMANDS: Readonly<Record<string, Command>> = { features, classify, inspect };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  features,
+  classify,
+  detect,
+  'eval-detection': evalDetection,
+  segment,
+  'eval-segmentation': evalSegmentation,
+  inspect,
+};
 
 const HELP = `convnextv2: ConvNeXt V2 as a vision backbone
 
@@ -16,7 +28,7 @@ Usage: convnextv2 COMMAND [OPTIONS]
 
 Commands:
 ${Object.entries(COMMANDS)
-  .map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(18)} ${summary}`)
   .join('\n')}
 
 convnextv2 COMMAND --help tells more; convnextv2 --version prints the version.

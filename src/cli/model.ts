@@ -60,11 +60,15 @@ export async function openModel<Model>(
 }
 
 /** Says of fresh weights that they are. */
-export function warnUntrained({ trained, seed }: ModelChoice, what: string): void {
+export function warnUntrained(
+  { trained, seed }: ModelChoice,
+  what: string,
+  example = 'facebook/convnextv2-tiny-1k-224',
+): void {
   if (trained) return;
   console.error(
     `The weights are untrained (seed ${seed}): ${what}. For trained weights, download config.json and model.safetensors of a ` +
-      'model, as facebook/convnextv2-tiny-1k-224, into a folder and give that folder as --model.',
+      `model, as ${example}, into a folder and give that folder as --model.`,
   );
 }
 

@@ -1,4 +1,4 @@
-import type { Backbone, StoredDtype } from '../contracts.js';
+import type { Backbone, BackbonePlugin, StoredDtype } from '../contracts.js';
 import { countParameters, createScope } from '../nn/scope.js';
 import { defaultRegistry, type Registry } from '../registry.js';
 import { pluginOf } from '../weights/auto.js';
@@ -44,7 +44,7 @@ export async function inspectModel(
   }: { readonly height: number; readonly width: number; readonly registry?: Registry },
 ): Promise<ModelInspection> {
   const opened = await openSource(source);
-  const plugin = pluginOf(opened, registry);
+  const plugin = pluginOf<BackbonePlugin>(opened, registry);
   const build = (outFeatures?: readonly string[]) =>
     plugin.create(createScope(), plugin.readConfig(opened.config, opened.origin, { outFeatures }));
   const stages = describeStages(build(build().stageNames), height, width);

@@ -63,6 +63,9 @@ interface Plan {
   readonly unused: readonly string[];
 }
 
+/** PyTorch's batch norms count batches, whole numbers that nothing is computed with: files hold them, and no model here does. */
+const BATCH_COUNT = '.num_batches_tracked';
+
 function match(
   parameters: ReadonlyMap<string, DeclaredParameter>,
   checkpoint: Checkpoint | undefined,
@@ -71,7 +74,7 @@ function match(
   const loaded = new Map<DeclaredParameter, string>();
   const initialized: DeclaredParameter[] = [];
   const misshaped: LoadReport['misshaped'][number][] = [];
-  const unused = new Set(checkpoint?.tensors.keys());
+  const unused = new Set([...(checkpoint?.tensors.keys() ?? [])].filter((name) => !name.endsWith(BATCH_COUNT)));
   for (const parameter of parameters.values()) {
     const name = namesOf(parameter.name, prefix).find((name) => checkpoint?.tensors.has(name));
     if (name === undefined) {

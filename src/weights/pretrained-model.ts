@@ -3,6 +3,7 @@ import { ensureBackend } from '../backend/use-backend.js';
 import type { ConfigOrigin, Layout, LoadReport, Parameters, Scope, Selection, Strict } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { createScope } from '../nn/scope.js';
+import type { Registry } from '../registry.js';
 import { makeFolder, writeFileAtomically } from './atomic.js';
 import { toBytes } from './dtypes.js';
 import { type FillOptions, fillParameters } from './match.js';
@@ -16,6 +17,8 @@ export interface ModelOptions {
   readonly seed?: number;
   /** The axes that `forward` takes and gives. Default NHWC. */
   readonly layout?: Layout;
+  /** Where the plugins are. Default: that of the front door, with the built-in plugins. */
+  readonly registry?: Registry;
 }
 
 /** Options of every `fromPretrained`. */
@@ -23,7 +26,7 @@ export interface PretrainedOptions extends ModelOptions, Selection, Omit<FillOpt
 
 /** A config that can be written to config.json. */
 export interface ModelConfig {
-  readonly imageSize: number | readonly [number, number];
+  readonly imageSize?: number | readonly [number, number];
   toJSON(): Readonly<Record<string, unknown>>;
 }
 
@@ -38,7 +41,7 @@ export interface ModelKind<Config, Model> {
 export interface ModelClass<Config, Model> {
   /** Its config class; the `modelType` of that is also what task models put before this model's names in a checkpoint. */
   readonly Config: ConfigClass<Config>;
-  new (scope: Scope, config: Config, layout?: Layout): Model;
+  new (scope: Scope, config: Config, layout?: Layout, registry?: Registry): Model;
 }
 
 /** What every model of the package can do: be opened, made, saved, asked for its parameters, and disposed. */
@@ -66,7 +69,7 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
     source: string | URL,
     options: PretrainedOptions = {},
   ): Promise<M> {
-    const { model, report, opened } = await openModel(kindOf(this), source, options);
+    const { model, report, opened } = await openModel(kindOf(this, options), source, options);
     model.#report = report;
     model.#preprocessor = opened.preprocessor?.json;
     return model;
@@ -79,7 +82,7 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
     options: ModelOptions = {},
   ): Promise<M> {
     requireThat('config', config instanceof this.Config, `a ${this.Config.name}`, config);
-    const { model, report } = await buildModel(kindOf(this), config, undefined, options);
+    const { model, report } = await buildModel(kindOf(this, options), config, undefined, options);
     model.#report = report;
     return model;
   }
@@ -101,11 +104,10 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
    */
   async savePretrained(folder: string): Promise<void> {
     requireThat('folder', typeof folder === 'string' && folder !== '', 'the path of a folder', folder);
-    const { imageSize } = this.config;
     // the config of a source in half precision says so, and transformers would read what is written here as that
     const { torch_dtype, ...own } = this.config.toJSON();
     const config = { ...own, dtype: 'float32', architectures: [this.constructor.name] };
-    const preprocessor = this.#preprocessor ?? (await imageNetPreprocessor(imageSize));
+    const preprocessor = this.#preprocessor ?? (await this.defaultPreprocessor());
     await makeFolder(folder);
     const tensors = [...this.parameters.values()].map((parameter) => ({
       name: parameter.name,
@@ -119,8 +121,13 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
       },
     }));
     await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
-    await writeJson(join(folder, 'preprocessor_config.json'), preprocessor);
+    if (preprocessor !== undefined) await writeJson(join(folder, 'preprocessor_config.json'), preprocessor);
     await writeJson(join(folder, 'config.json'), config);
+  }
+
+  /** The preprocessor_config.json of a model whose source had none; undefined where its config says it all. */
+  protected defaultPreprocessor(): Promise<Readonly<Record<string, unknown>> | undefined> {
+    return imageNetPreprocessor(this.config.imageSize);
   }
 
   /** Frees the weights. The model cannot be used afterwards. */
@@ -129,11 +136,11 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
   }
 }
 
-function kindOf<C, M>(type: ModelClass<C, M>): ModelKind<C, M> {
+function kindOf<C, M>(type: ModelClass<C, M>, { registry }: ModelOptions): ModelKind<C, M> {
   return {
     prefix: type.Config.definition.modelType,
     readConfig: (json, origin, selection = {}) => readConfig(type.Config, json, origin, selection),
-    create: (scope, config, layout) => new type(scope, config, layout),
+    create: (scope, config, layout) => new type(scope, config, layout, registry),
   };
 }
 

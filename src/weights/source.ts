@@ -114,6 +114,14 @@ async function weightsIn(folder: string): Promise<() => Promise<Checkpoint>> {
   });
 }
 
+/** A preprocessor_config.json that ships with the package. */
+export async function shippedPreprocessor(
+  name: 'imagenet-224' | 'ade20k-512',
+): Promise<Readonly<Record<string, unknown>>> {
+  const { $schema, ...shipped } = Object(await readJsonFile(packageFile('configs', 'preprocessors', `${name}.json`)));
+  return shipped;
+}
+
 /**
  * ImageNet's preprocessing at a config's image_size (the longer side of two; 224 where it has none), for models whose source
  * says nothing: as the published checkpoints' files have it.
@@ -121,29 +129,28 @@ async function weightsIn(folder: string): Promise<() => Promise<Checkpoint>> {
 export async function imageNetPreprocessor(imageSize: unknown): Promise<Readonly<Record<string, unknown>>> {
   const given: readonly unknown[] = [imageSize].flat();
   const sides = given.slice(0, 2).filter((side): side is number => Number.isInteger(side));
-  const { $schema, ...shipped } = Object(
-    await readJsonFile(packageFile('configs', 'preprocessors', 'imagenet-224.json')),
-  );
+  const shipped = await shippedPreprocessor('imagenet-224');
   return { ...shipped, size: { shortest_edge: sides.length > 0 ? Math.max(...sides) : 224 } };
 }
 
 /**
- * The preprocessor_config.json of a source: the file itself, that of a folder, or ImageNet's where there is a config alone.
+ * The preprocessor_config.json of a source: the file itself, that of a folder, or `whereNone` where there is a config alone.
  * Throws E_SOURCE, E_JSON, E_LIMIT.
  */
 export async function openPreprocessor(
   source: string | URL,
+  whereNone: (imageSize: unknown) => Promise<unknown> = imageNetPreprocessor,
 ): Promise<{ readonly json: unknown; readonly file: string }> {
   const path = toPath(source);
   if ((await kindOf(path)) === 'folder') {
     const [file, config] = [join(path, PREPROCESSOR), join(path, CONFIG)];
     if ((await kindOf(file)) || !(await kindOf(config))) return { json: await readJsonFile(file), file };
-    return openPreprocessor(config);
+    return openPreprocessor(config, whereNone);
   }
   const { config, origin, preprocessor } = await openSource(source);
   if (preprocessor) return preprocessor;
   // a JSON file that is no model's config can only be meant as the preprocessor's own, whatever its name
   const { model_type, image_size } = Object(config);
   if (model_type === undefined) return { json: config, file: origin.file };
-  return { json: await imageNetPreprocessor(image_size), file: origin.file };
+  return { json: await whereNone(image_size), file: origin.file };
 }

@@ -1,0 +1,24 @@
+import type { Colour } from './label-png.js';
+
+/** Degrees between one hue and the next: the golden angle, by which no two of many come to lie close together. */
+const GOLDEN_ANGLE = 137.508;
+/** In turn: neighbours in hue that come late differ in these. */
+const SHADES: readonly (readonly [saturation: number, value: number])[] = [
+  [0.75, 0.95],
+  [0.55, 0.75],
+  [0.9, 0.6],
+  [0.4, 1],
+];
+
+/** So many colours that can be told apart, each index always the same one. */
+export function classColours(count: number): readonly Colour[] {
+  return Array.from({ length: count }, (_, i) => fromHsv((i * GOLDEN_ANGLE) % 360, ...SHADES[i % SHADES.length]));
+}
+
+function fromHsv(hue: number, saturation: number, value: number): Colour {
+  const channel = (n: number) => {
+    const k = (n + hue / 60) % 6;
+    return Math.round(255 * value * (1 - saturation * Math.max(0, Math.min(k, 4 - k, 1))));
+  };
+  return [channel(5), channel(3), channel(1)];
+}
