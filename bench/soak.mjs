@@ -32,14 +32,21 @@ if (!isMainThread) {
   }
 }
 
-const { size, forwards, rounds, workers, json } = flags({ size: 'atto', forwards: 10_000, rounds: 100, workers: 10, json: '' });
+const { size, forwards, rounds, workers, json } = flags({
+  size: 'atto',
+  forwards: 10_000,
+  rounds: 100,
+  workers: 10,
+  json: '',
+});
 const megabytes = () => round(process.memoryUsage().rss / 1e6);
 const rows = [];
 
 const backbone = await open(size);
 for (let done = 1; done <= forwards; done++) {
   forward(backbone);
-  if (done % Math.ceil(forwards / 10) === 0) rows.push({ what: `${done} forwards`, 'RSS, MB': megabytes(), tensors: tf.memory().numTensors });
+  if (done % Math.ceil(forwards / 10) === 0)
+    rows.push({ what: `${done} forwards`, 'RSS, MB': megabytes(), tensors: tf.memory().numTensors });
   if (done % 100 === 0) await new Promise(setImmediate);
 }
 
@@ -53,7 +60,12 @@ async function life() {
 
 for (let done = 1; done <= rounds; done++) {
   await Promise.all(Array.from({ length: workers }, life));
-  if (done % Math.ceil(rounds / 10) === 0) rows.push({ what: `${done} rounds of ${workers} workers`, 'RSS, MB': megabytes(), tensors: tf.memory().numTensors });
+  if (done % Math.ceil(rounds / 10) === 0)
+    rows.push({
+      what: `${done} rounds of ${workers} workers`,
+      'RSS, MB': megabytes(),
+      tensors: tf.memory().numTensors,
+    });
 }
 backbone.dispose();
 printTable(rows);

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Case, Family } from './compare.js';
 import { cocoRle } from './families/boxes.js';
 import { imageProcessor, pilResize } from './families/image.js';
+import { miou } from './families/metrics.js';
 import { backbone, classifier, convNextV1, model } from './families/models.js';
 import { upernet } from './families/upernet.js';
 
@@ -14,6 +15,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   'image-processor': imageProcessor,
   'pil-resize': pilResize,
   upernet,
+  miou,
   'coco-rle': cocoRle,
 };
 

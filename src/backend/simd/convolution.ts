@@ -67,7 +67,10 @@ export function normedConvolution(backend: SimdBackend, inputs: Inputs, attribut
     const scale = backend.floats(gamma).map((value, c) => value / deviations[c]);
     const weights = backend.floats(filter).map((value, i) => value * scale[i % outChannels]);
     const bias = backend.floats(beta).map((value, c) => value - backend.floats(mean)[c] * scale[c]);
-    return { ...pack(backend, weights, info, isWinograd && backend.reserve(filter, winogradSize(backend, info))), bias };
+    return {
+      ...pack(backend, weights, info, isWinograd && backend.reserve(filter, winogradSize(backend, info))),
+      bias,
+    };
   });
   return backend.output(info.outShape, (out) =>
     convolve(geometry(info), backend.floats(x), packed, bias, ...LIMITS.relu, out),
