@@ -9,7 +9,7 @@ const random = (shape: [number, number, number, number], seed: number) =>
 
 function expectClose(got: tf.Tensor, want: tf.Tensor, tolerance = 1e-5): void {
   expect(got.shape).to.deep.equal(want.shape);
-  const [a, b] = [got.dataSync(), want.dataSync()];
+  const [a, b] = [got, want].map((tensor) => tensor.dataSync() as Float32Array);
   const largest = b.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   a.forEach((value, i) => {
     expect(value).to.be.closeTo(b[i], tolerance * largest);
