@@ -3,6 +3,7 @@ import type { Backbone, BackbonePlugin, Layout, Mode, PluginList, Scope, Segment
 import { inLayout } from '../../src/nn/layout.js';
 import { type SegmentationLossOptions, segmentationLoss } from '../../src/nn/losses.js';
 import { type ModelOutput, modelOutput, tidyOutput } from '../../src/nn/outputs.js';
+import { checkSides } from '../../src/nn/stages.js';
 import { resample } from '../../src/ops/resample.js';
 import { defaultRegistry } from '../../src/registry.js';
 import { PretrainedModel } from '../../src/weights/pretrained-model.js';
@@ -96,8 +97,9 @@ export class UperNetForSemanticSegmentation extends PretrainedModel<UperNetConfi
   #maps(pixels: tf.Tensor4D, mode?: Mode) {
     const isTurned = this.layout === 'NCHW' && pixels.rank === 4;
     const nhwc = isTurned ? tf.transpose(pixels, [0, 2, 3, 1]) : pixels;
-    const maps = this.backbone.forward(nhwc, mode); // which refuses what is no batch of pictures
     const [, height, width] = nhwc.shape;
+    if (pixels.rank === 4) checkSides(height, width, this.smallest);
+    const maps = this.backbone.forward(nhwc, mode); // which refuses what is no batch of pictures
     return { maps, size: [height, width] as const };
   }
 

@@ -1,8 +1,8 @@
 import type { Colour } from './label-png.js';
 
-/** Degrees between one hue and the next: the golden angle, by which no two of many come to lie close together. */
+/** Degrees between one hue of a shade and the next: the golden angle, by which no two of many come to lie close together. */
 const GOLDEN_ANGLE = 137.508;
-/** In turn: neighbours in hue that come late differ in these. */
+/** The shades take turns, each a quarter of the circle on. */
 const SHADES: readonly (readonly [saturation: number, value: number])[] = [
   [0.75, 0.95],
   [0.55, 0.75],
@@ -12,7 +12,11 @@ const SHADES: readonly (readonly [saturation: number, value: number])[] = [
 
 /** So many colours that can be told apart, each index always the same one. */
 export function classColours(count: number): readonly Colour[] {
-  return Array.from({ length: count }, (_, i) => fromHsv((i * GOLDEN_ANGLE) % 360, ...SHADES[i % SHADES.length]));
+  return Array.from({ length: count }, (_, i) => {
+    const shade = i % SHADES.length;
+    const hue = Math.floor(i / SHADES.length) * GOLDEN_ANGLE + (shade * 360) / SHADES.length;
+    return fromHsv(hue % 360, ...SHADES[shade]);
+  });
 }
 
 function fromHsv(hue: number, saturation: number, value: number): Colour {

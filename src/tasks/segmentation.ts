@@ -48,8 +48,11 @@ export async function openSegmentationPipeline(
   source: string | URL,
   options: Omit<AutoOptions, 'outFeatures' | 'outIndices' | 'outputHiddenStates'> = {},
 ): Promise<SemanticSegmentationPipeline> {
-  const processor = await SegformerImageProcessor.fromPretrained(source);
   const model = await AutoModelForSemanticSegmentation.fromPretrained(source, options);
+  const processor = await SegformerImageProcessor.fromPretrained(source).catch((error) => {
+    model.dispose();
+    throw error;
+  });
   return makePipeline<Segmentation, SegmentOptions, Segmenter['config']>({
     async *run(pictures, options) {
       for (const path of pictures) yield { path, result: await segmentImage(model, processor, path, options) };

@@ -14,6 +14,7 @@ import {
 } from './families/boxes.js';
 import { detector, fpn, rpn, transform } from './families/detectors.js';
 import { imageProcessor, pilResize } from './families/image.js';
+import { miou } from './families/metrics.js';
 import { backbone, classifier, convNextV1, model } from './families/models.js';
 import { upernet } from './families/upernet.js';
 
@@ -27,6 +28,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   'pil-resize': pilResize,
   upernet,
   'coco-eval': cocoEval,
+  miou,
   'coco-rle': cocoRle,
   anchors,
   boxcoder: boxCoder,
