@@ -526,6 +526,54 @@ napi_value interpolate(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** align [8], scale, and boxes [count, 5], each on one of the maps. */
+RoiAlign readRoiAlign(Call &call, int at, const float **rois, long *count) {
+  const int32_t *v = call.ints(at, 8);
+  const double scale = call.number(at + 1);
+  long length = 0;
+  *rois = call.floats(at + 2, -1, &length);
+  if (!call.ok()) return {};
+  for (int i = 0; i < 6; i++) {
+    if (v[i] < 1) call.fail("a number of RoIAlign is out of range");
+  }
+  const RoiAlign r = {v[0], v[1], v[2], v[3], v[4], v[5], std::max(v[6], 0), v[7] != 0, (float)scale};
+  *count = length / 5;
+  call.atMost((double)r.n * r.height * r.width * r.channels);
+  call.atMost((double)*count * r.outHeight * r.outWidth * r.channels);
+  if (length % 5 != 0) call.fail("a box has five numbers");
+  for (long i = 0; call.ok() && i < *count; i++) {
+    const float picture = (*rois)[5 * i];
+    if (!(picture >= 0 && picture < r.n)) call.fail("a box is on no map");
+  }
+  return r;
+}
+
+// roiAlign(x, [n, height, width, channels, outHeight, outWidth, samplingRatio, halfPixel], scale, rois [count, 5], out)
+napi_value roiAlign(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const float *rois;
+  long count = 0;
+  const RoiAlign r = readRoiAlign(call, 1, &rois, &count);
+  if (!call.ok()) return nullptr;
+  const float *x = call.floats(0, r.n * r.height * r.width * r.channels);
+  float *out = call.floats(4, count * r.outHeight * r.outWidth * r.channels);
+  if (call.ok()) call.kernels->roiAlign(r, x, rois, count, out);
+  return nullptr;
+}
+
+// roiAlignGradient(dy, the same, dx)
+napi_value roiAlignGradient(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const float *rois;
+  long count = 0;
+  const RoiAlign r = readRoiAlign(call, 1, &rois, &count);
+  if (!call.ok()) return nullptr;
+  const float *dy = call.floats(0, count * r.outHeight * r.outWidth * r.channels);
+  float *dx = call.floats(4, r.n * r.height * r.width * r.channels);
+  if (call.ok()) call.kernels->roiAlignGradient(r, dy, rois, count, dx);
+  return nullptr;
+}
+
 // copyBox(box [18]: sizes, strides in x, strides in out; x, first of x, out, first of out)
 napi_value copyBox(napi_env env, napi_callback_info info) {
   Call call(env, info);
@@ -659,6 +707,8 @@ napi_value kernelsOf(napi_env env, const Kernels *kernels) {
   define(env, object, "depthwise", depthwise, kernels);
   define(env, object, "pool", pool, kernels);
   define(env, object, "interpolate", interpolate, kernels);
+  define(env, object, "roiAlign", roiAlign, kernels);
+  define(env, object, "roiAlignGradient", roiAlignGradient, kernels);
   define(env, object, "copyBox", copyBox, kernels);
   define(env, object, "weighBytes", weighBytes, kernels);
   return object;

@@ -7,6 +7,7 @@
 #include "depthwise-any.h"
 #include "elementwise.h"
 #include "pooling.h"
+#include "roi.h"
 #include "training.h"
 #include "winograd.h"
 
@@ -176,5 +177,5 @@ extern const Kernels ISA = {
     ISA_NAME, LANES, packedSize, pack, packDepthwise, blocks, matMul, patches, layerNorms, gelus, means,
     binary, unary, sums, adamW, matMulTransposed, depthwiseInputOf, depthwiseFilterOf, patchesFilter, patchesInput,
     layerNormGradient, responseNorm, responseNormGradient, geluGradient, peak,
-    winogradSize, packWinograd, winograd, convolution, depthwise, pool, interpolate, copyBox, weighBytes,
+    winogradSize, packWinograd, winograd, convolution, depthwise, pool, interpolate, roiAlign, roiAlignGradient, copyBox, weighBytes,
 };

@@ -45,6 +45,13 @@ struct Box {
   long size[6], in[6], out[6];
 };
 
+/** RoIAlign of maps [n, height, width, channels]: see src/ops/roi-align.ts. */
+struct RoiAlign {
+  long n, height, width, channels, outHeight, outWidth, samplingRatio;
+  bool halfPixel;
+  float scale;
+};
+
 struct Kernels {
   const char *name;
   int lanes;
@@ -87,6 +94,8 @@ struct Kernels {
   void (*depthwise)(const Geometry &geometry, const float *x, const float *packed, const float *bias, Limits limits, float *out);
   void (*pool)(const Maps &maps, const float *x, const int32_t *rows, const int32_t *columns, bool greatest, float *out);
   void (*interpolate)(const Maps &maps, const float *x, const int32_t *rows, const float *rowShares, const int32_t *columns, const float *columnShares, float *out);
+  void (*roiAlign)(const RoiAlign &align, const float *x, const float *rois, long count, float *out);
+  void (*roiAlignGradient)(const RoiAlign &align, const float *dy, const float *rois, long count, float *dx);
   void (*copyBox)(const Box &box, const float *x, float *out);
   void (*weighBytes)(const uint8_t *x, long outer, long from, long inner, const Weights &weights, uint8_t *out);
 };

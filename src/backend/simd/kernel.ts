@@ -53,6 +53,12 @@ export interface Attributes {
   readonly height: number;
   readonly width: number;
   readonly how: Resampling;
+  readonly scale: number;
+  readonly samplingRatio: number;
+  readonly centres: 'half-pixel' | 'whole';
+  readonly batch: number;
+  readonly mapHeight: number;
+  readonly mapWidth: number;
   readonly perm: readonly number[];
   readonly begin: number | number[];
   readonly paddings: readonly [before: number, after: number][];

@@ -9,6 +9,7 @@ import { layerNorm, layerNormGradient, responseNorm, responseNormGradient } from
 import { averagePool, maxPool } from './pooling.js';
 import { convolutionFilter, convolutionInput, patchConvolution, product } from './products.js';
 import { resample, resizeBilinear, resizeNearest } from './resize.js';
+import { roiAlign, roiAlignGradient } from './roi-align.js';
 
 /** The kernels that replace those of `cpu`, by their names. */
 export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
@@ -37,6 +38,8 @@ export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
     const [n, h, w, c] = x.shape;
     return backend.output([n, c], (out) => backend.native.mean(backend.floats(x), n, h * w, c, out));
   },
+  ConvNextV2RoiAlign: roiAlign,
+  ConvNextV2RoiAlignGrad: roiAlignGradient,
   ConvNextV2Gelu: (backend, { x }) => backend.output(x.shape, (out) => backend.native.gelu(backend.floats(x), out)),
   ConvNextV2GeluGrad: (backend, { x, dy }) =>
     backend.output(x.shape, (out) => backend.native.geluGradient(backend.floats(x), backend.floats(dy), out)),

@@ -4,6 +4,7 @@ import type { SimdBackend } from '../../../src/backend/simd/kernel.js';
 import { useBackend } from '../../../src/backend/use-backend.js';
 import { adamWStep } from '../../../src/ops/adamw-step.js';
 import { globalResponseNorm, resample } from '../../../src/ops/index.js';
+import { roiAlign } from '../../../src/ops/roi-align.js';
 import { compare, expectClose, guarded, kernels, tensor, values, withVariable } from './helpers.js';
 
 const map = (shape: readonly number[], seed = 1) => tensor(shape, seed) as tf.Tensor4D;
@@ -256,6 +257,42 @@ describe('kernels of backend simd', function () {
       const rest = [float(), float(), float()];
       expect(() => adamW(float(), float(), float(), float(), float(), ...rest)).to.throw(RangeError);
       expect(() => adamW(float(), float(), float(), values(3, 1), new Float32Array(8), ...rest)).to.throw(RangeError);
+    }
+  });
+
+  it('aligns boxes, and has their gradient, as the composed operation does', async () => {
+    const boxes = [
+      [0, 3, 2, 30, 25],
+      [1, -9, 4, 5, 90],
+      [1, 10, 10, 9, 12],
+      [0, 60, 60, 70, 70],
+      [0, 7.3, 8.1, 7.4, 8.2],
+    ];
+    for (const channels of [1, 18, 70]) {
+      for (const centres of ['half-pixel', 'whole'] as const) {
+        for (const samplingRatio of [0, 2]) {
+          const options = { outputSize: [3, 5], scale: 0.31, samplingRatio, centres } as const;
+          const align = (x: tf.Tensor) => roiAlign(x as tf.Tensor4D, tf.tensor2d(boxes), options);
+          const what = `${channels} ${centres} ${samplingRatio}`;
+          const run = () => align(map([2, 11, 14, channels]));
+          expect(await compare(what, run)).to.deep.equal({ roiAlign: 1 });
+          const slopes = () => tf.grad(align)(map([2, 11, 14, channels]), tensor([boxes.length, 3, 5, channels], 2));
+          expect(await compare(`gradient ${what}`, slopes)).to.include({ roiAlignGradient: 1 });
+        }
+      }
+    }
+  });
+
+  it('refuses boxes on no map, and arrays that do not fit', () => {
+    const align = Int32Array.of(1, 4, 4, 2, 1, 1, 2, 1);
+    for (const { roiAlign } of kernels) {
+      const run = (box: number[], out = 2, x = 32) =>
+        roiAlign(new Float32Array(x), align, 1, Float32Array.from(box), new Float32Array(out));
+      run([0, Number.NaN, 0, Number.POSITIVE_INFINITY, 1]);
+      for (const picture of [1, -1, Number.NaN]) expect(() => run([picture, 0, 0, 1, 1])).to.throw(RangeError);
+      expect(() => run([0, 0, 0, 1])).to.throw(RangeError);
+      expect(() => run([0, 0, 0, 1, 1], 3)).to.throw(RangeError);
+      expect(() => run([0, 0, 0, 1, 1], 2, 31)).to.throw(RangeError);
     }
   });
 
