@@ -252,6 +252,7 @@ export interface PluginList<Plugin> {
 export interface HeadModels {
   readonly 'semantic-segmentation': Segmenter;
 }
+/** What a head is for. */
 export type HeadTask = keyof HeadModels;
 
 /** A kind of model on a backbone of any kind, as a value. */
@@ -266,4 +267,5 @@ export interface HeadPlugin<Config = unknown, Task extends HeadTask = HeadTask> 
   create(scope: Scope, config: Config, backbones: PluginList<BackbonePlugin>): HeadModels[Task];
 }
 
+/** What a registry takes. */
 export type Plugin = BackbonePlugin | HeadPlugin;
