@@ -8,7 +8,10 @@ import { flags, printTable, round, writeReport } from './measure.mjs';
 
 const SIDES = [32, 64, 96, 128, 160, 47, 71];
 let seed = 1;
-const next = (below) => (seed = (seed * 48271) % 2147483647) % below;
+const next = (below) => {
+  seed = (seed * 48271) % 2147483647;
+  return seed % below;
+};
 
 const open = async (size) => {
   await useBackend('simd');

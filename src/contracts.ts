@@ -108,6 +108,53 @@ export interface Segmenter {
   dispose(): void;
 }
 
+/** Which pixels of a picture belong to an object, packed to a bit a pixel: pixel i is bit i % 8 of byte floor(i / 8). */
+export interface BinaryMask {
+  readonly bits: Uint8Array;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** What was found in a picture, surest first, in pixels of the picture. */
+export interface Detections {
+  /** [xmin, ymin, xmax, ymax] of each, one after the other. */
+  readonly boxes: Float32Array;
+  /** From 0 to 1. */
+  readonly scores: Float32Array;
+  /** Indices of `id2label`. */
+  readonly labels: Int32Array;
+  /** Where the model finds them. */
+  readonly masks?: readonly BinaryMask[];
+}
+
+/** What is to be found in a picture, to train on, in pixels of the picture. */
+export interface DetectionTarget {
+  /** [xmin, ymin, xmax, ymax] of each object, one after the other. */
+  readonly boxes: Float32Array;
+  readonly labels: Int32Array;
+  /** For models that find masks. */
+  readonly masks?: readonly BinaryMask[];
+}
+
+/** A whole model that finds objects. Pictures are [height, width, channels], of values from 0 to 1, of any size each. */
+export interface Detector {
+  readonly config: {
+    /** Names of the classes by label. */
+    readonly id2label: Readonly<Record<number, string>>;
+    readonly numLabels: number;
+  };
+  /** What is in each picture. Throws E_NON_FINITE where the model gives NaN or Infinity. */
+  detect(pictures: readonly tf.Tensor3D[]): readonly Detections[];
+  /** The losses of a training step by name, to be added up; the caller disposes them. */
+  losses(
+    pictures: readonly tf.Tensor3D[],
+    targets: readonly DetectionTarget[],
+    mode?: Mode,
+  ): Readonly<Record<string, tf.Scalar>>;
+  readonly parameters: Parameters;
+  dispose(): void;
+}
+
 /** How a stored number is written, in safetensors' words. */
 export type StoredDtype =
   | 'F64'
@@ -162,6 +209,8 @@ export type ParameterLayout =
   | 'conv2d'
   /** [channels, 1, height, width], turned to [height, width, channels, 1] */
   | 'depthwise'
+  /** A transposed convolution's [in, out, height, width], turned to [in, height, width, out] */
+  | 'transposed'
   /** [out, in], turned to [in, out] */
   | 'linear'
   /** left as it is */
@@ -182,6 +231,8 @@ export interface ParameterOptions {
   readonly part?: 'body' | 'head';
   /** `same-size`: any stored shape with as many elements will do. Default `exact`. */
   readonly match?: 'exact' | 'same-size';
+  /** A shape of as many elements in which the stored values are seen before they are turned, as [out, in, height, width]. */
+  readonly view?: readonly number[];
   /** `statistic`: kept up by its layer, and never trained. Default `weight`. */
   readonly role?: 'weight' | 'statistic';
 }
@@ -251,8 +302,11 @@ export interface PluginList<Plugin> {
 /** The models that heads are part of, by what they do. */
 export interface HeadModels {
   readonly 'semantic-segmentation': Segmenter;
+  readonly 'object-detection': Detector;
+  /** Its models find objects with masks. */
+  readonly 'instance-segmentation': Detector;
 }
-/** What a head is for. */
+/** A task that heads do. */
 export type HeadTask = keyof HeadModels;
 
 /** A kind of model on a backbone of any kind, as a value. */
@@ -267,5 +321,5 @@ export interface HeadPlugin<Config = unknown, Task extends HeadTask = HeadTask> 
   create(scope: Scope, config: Config, backbones: PluginList<BackbonePlugin>): HeadModels[Task];
 }
 
-/** What a registry takes. */
+/** What a registry holds. */
 export type Plugin = BackbonePlugin | HeadPlugin;

@@ -1,16 +1,26 @@
 import { convNext, convNextV2 } from '../backbones/convnext/index.js';
+import { fcos } from '../heads/fcos/index.js';
+import { fasterRCNN, maskRCNN } from '../heads/rcnn/index.js';
+import { retinaNet } from '../heads/retinanet/index.js';
 import { upernet } from '../heads/upernet/index.js';
 import { createRegistry, setDefaultRegistry } from './registry.js';
 
 export * from '../backbones/convnext/index.js';
+export type { DetectorConfigInit } from '../heads/detection/config.js';
+export type { Observe } from '../heads/detection/observe.js';
+export * from '../heads/fcos/index.js';
+export * from '../heads/rcnn/index.js';
+export * from '../heads/retinanet/index.js';
 export * from '../heads/upernet/index.js';
 export { type BackendName, type BackendReport, useBackend } from './backend/use-backend.js';
 export { alignSelection } from './config/selection.js';
 export type * from './contracts.js';
 export { findLabelledPictures, type LabelledPicture, readLabels } from './data/ade20k.js';
+export { type CocoDataset, type CocoImage, readCocoAnnotations, readCocoResults } from './data/coco.js';
 export { ConvNextV2Error, ERROR_CODES, type ErrorCode, type Problem } from './errors.js';
 export { AutoImageProcessor } from './image/auto.js';
 export { decodeImage } from './image/decode.js';
+export { type DrawnObject, detectionPicture } from './image/detection-picture.js';
 export { encodePng, featurePicture, pictureSheet, type Tile } from './image/draw.js';
 export type { ImageSource } from './image/image-source.js';
 export { type Colour, encodeLabelPng, type LabelMap, readLabelPng } from './image/label-png.js';
@@ -26,6 +36,8 @@ export { AdamWOptimizer } from './keras/adamw-optimizer.js';
 export { asDataset, type Batch } from './keras/dataset.js';
 export type { CallOptions } from './keras/form.js';
 export type { KerasInput } from './keras/keras-model.js';
+export type { CocoKind, CocoResult, CocoTruth, CocoTruths } from './metrics/coco.js';
+export { type CategoryStats, type CocoStats, evaluateCoco } from './metrics/coco-eval.js';
 export {
   type ClassScores,
   createMeanIoU,
@@ -39,6 +51,11 @@ export { freezeStages } from './nn/stages.js';
 export * as ops from './ops/index.js';
 export { createRegistry, defaultRegistry, definePlugin, type Registry, setDefaultRegistry } from './registry.js';
 export type { ClassifyOptions, ClassScore, ImageClassificationPipeline } from './tasks/classification.js';
+export type {
+  DetectedObject,
+  DetectOptions,
+  ObjectDetectionPipeline,
+} from './tasks/detection.js';
 export type { ExtractorOptions, FeatureMapData, Pool } from './tasks/extractor.js';
 export {
   type Extracted,
@@ -63,6 +80,8 @@ export {
   AutoConfig,
   AutoModel,
   AutoModelForImageClassification,
+  AutoModelForInstanceSegmentation,
+  AutoModelForObjectDetection,
   AutoModelForSemanticSegmentation,
   createModel,
 } from './weights/auto.js';
@@ -71,4 +90,4 @@ export type { ModelOptions, PretrainedOptions } from './weights/pretrained-model
 export { writeSafetensors } from './weights/write-safetensors.js';
 
 // the one side effect of importing this package
-setDefaultRegistry(createRegistry([convNextV2, convNext, upernet]));
+setDefaultRegistry(createRegistry([convNextV2, convNext, upernet, fasterRCNN, maskRCNN, retinaNet, fcos]));

@@ -18,7 +18,9 @@ export const DRAWING = '.features.png';
 export const CLASSES = '.classes.png';
 export const OVERLAY = '.overlay.png';
 /** What we write ourselves is not taken for a picture where folders are searched. */
-const OURS = [DRAWING, CLASSES, OVERLAY];
+/** The picture of what was found in a picture, as `detect --out` calls it. */
+export const DETECTIONS = '.detections.png';
+const OURS = [DRAWING, CLASSES, OVERLAY, DETECTIONS];
 
 /**
  * The pictures that are meant by files, folders (with all that is in them and ends like a picture) and globs, each folder's and

@@ -4,6 +4,8 @@ import { packageFile } from '../config/package-files.js';
 import { ConvNextV2Error, didYouMean } from '../errors.js';
 import { classify } from './classify.js';
 import { type Command, oneLine, print, progress } from './command.js';
+import { detect } from './detect.js';
+import { evalDetection } from './eval-detection.js';
 import { evalSegmentation } from './eval-segmentation.js';
 import { features } from './features.js';
 import { inspect } from './inspect.js';
@@ -13,6 +15,8 @@ import '../index.js';
 const COMMANDS: Readonly<Record<string, Command>> = {
   features,
   classify,
+  detect,
+  'eval-detection': evalDetection,
   segment,
   'eval-segmentation': evalSegmentation,
   inspect,

@@ -9,7 +9,7 @@ export function packageFile(...parts: readonly string[]): string {
 }
 
 /** The kinds of model that configs ship for: their folders. */
-const KINDS = ['backbones', 'segmenters'] as const;
+const KINDS = ['backbones', 'segmenters', 'detectors'] as const;
 export type ShippedKind = (typeof KINDS)[number];
 
 /** The names of the configs that ship with the package, as `convnextv2-atto`: of one kind, or of all. */

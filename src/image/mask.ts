@@ -1,42 +1,42 @@
 import { type Polygon, polygonToRle, traceOutlines } from '../boxes/polygon.js';
 import { boxOf, type CocoRle, compress, decode, encode, merge, type Rle, readRle } from '../boxes/rle.js';
+import type { BinaryMask } from '../contracts.js';
 import { ConvNextV2Error } from '../errors.js';
 import { loadSharp } from './sharp.js';
 
 /** Which pixels of a picture are inside of something: a bitmap, packed to a bit a pixel. */
-export class Mask {
-  /** Row after row without gaps; pixel i is bit i % 8, the lowest first, of byte floor(i / 8). */
-  readonly bits: Uint8Array;
-
-  private constructor(
-    values: ArrayLike<number>,
+export class Mask implements BinaryMask {
+  /**
+   * `bits`: row after row without gaps; pixel i is bit i % 8, the lowest first, of byte floor(i / 8), and what follows the last
+   * pixel is 0. They are the mask's from then on. Throws E_SHAPE where they are not as many as the size wants.
+   */
+  constructor(
+    readonly bits: Uint8Array,
     readonly height: number,
     readonly width: number,
   ) {
-    this.bits = new Uint8Array(Math.ceil((height * width) / 8));
-    for (let i = 0; i < height * width; i++) if (values[i] !== 0) this.bits[i >> 3] |= 1 << (i & 7);
+    checkCount(bits.length, Math.ceil((height * width) / 8), 'bytes', this);
   }
 
   /** Of values [height * width], row after row, of which any but 0 is inside. Throws E_SHAPE where they are not as many. */
   static fromValues(values: ArrayLike<number>, height: number, width: number): Mask {
-    if (Number.isSafeInteger(height) && Number.isSafeInteger(width) && values.length === height * width) {
-      return new Mask(values, height, width);
-    }
-    const wanted = `${height} x ${width} values`;
-    throw new ConvNextV2Error('E_SHAPE', { path: 'mask', wanted, got: String(values.length) });
+    checkCount(values.length, height * width, 'values', { height, width });
+    const bits = new Uint8Array(Math.ceil((height * width) / 8));
+    for (let i = 0; i < values.length; i++) if (values[i] !== 0) bits[i >> 3] |= 1 << (i & 7);
+    return new Mask(bits, height, width);
   }
 
   /** Of COCO's run-length encoding, its counts a list or compressed. Throws E_ARGUMENT, E_LIMIT. */
   static fromRLE(rle: CocoRle): Mask {
     const read = readRle(rle);
-    return new Mask(decode(read), ...read.size);
+    return Mask.fromValues(decode(read), ...read.size);
   }
 
   /** What any of these polygons covers, as pycocotools draws them. Throws E_ARGUMENT. */
   static fromPolygons(polygons: readonly Polygon[], height: number, width: number): Mask {
     const nothing: Rle = { size: [height, width], counts: [height * width] };
     const drawn = polygons.map((polygon, i) => polygonToRle(polygon, height, width, `polygons[${i}]`));
-    return new Mask(decode(merge([nothing, ...drawn], 'union')), height, width);
+    return Mask.fromValues(decode(merge([nothing, ...drawn], 'union')), height, width);
   }
 
   /** Whether the pixel in this column and row is inside. */
@@ -96,4 +96,19 @@ export class Mask {
   get #encoded(): Rle {
     return encode(this.toValues(), this.height, this.width);
   }
+}
+
+function checkCount(
+  got: number,
+  wanted: number,
+  what: string,
+  { height, width }: { height: number; width: number },
+): void {
+  if (Number.isSafeInteger(height) && Number.isSafeInteger(width) && Math.min(height, width) >= 0 && got === wanted)
+    return;
+  throw new ConvNextV2Error('E_SHAPE', {
+    path: 'mask',
+    wanted: `${wanted} ${what} for ${height} x ${width} pixels`,
+    got: String(got),
+  });
 }

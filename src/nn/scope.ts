@@ -7,6 +7,7 @@ import { anySeed, createNormal, createRandom, type Random } from './random.js';
 const TO_TFJS: Readonly<Record<ParameterLayout, readonly number[] | undefined>> = {
   conv2d: [2, 3, 1, 0],
   depthwise: [2, 3, 0, 1],
+  transposed: [0, 2, 3, 1],
   linear: [1, 0],
   plain: undefined,
 };
@@ -50,7 +51,7 @@ export class DeclaredParameter implements Parameter {
   fill(values: Float32Array): void {
     this.dispose();
     this.#variable = tf.tidy(() => {
-      const stored = tf.tensor(values, [...this.shape], 'float32');
+      const stored = tf.tensor(values, [...(this.options.view ?? this.shape)], 'float32');
       const permutation = TO_TFJS[this.options.layout ?? 'plain'];
       return tf.keep(tf.variable(permutation ? tf.transpose(stored, [...permutation]) : stored, this.#trainable));
     });
@@ -59,10 +60,8 @@ export class DeclaredParameter implements Parameter {
   stored(values: tf.Tensor = this.variable): tf.Tensor {
     const permutation = TO_TFJS[this.options.layout ?? 'plain'];
     if (!permutation) return tf.clone(values);
-    return tf.transpose(
-      values,
-      permutation.map((_, axis) => permutation.indexOf(axis)),
-    );
+    const back = permutation.map((_, axis) => permutation.indexOf(axis));
+    return tf.tidy(() => tf.reshape(tf.transpose(values, back), [...this.shape]));
   }
 
   dispose(): void {

@@ -1,5 +1,6 @@
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
 import { openClassificationPipeline } from './classification.js';
+import { openDetectionPipeline, openInstancePipeline } from './detection.js';
 import { openFeaturePipeline } from './features.js';
 import { openSegmentationPipeline } from './segmentation.js';
 
@@ -7,6 +8,8 @@ import { openSegmentationPipeline } from './segmentation.js';
 const TASKS = {
   'image-classification': openClassificationPipeline,
   'image-feature-extraction': openFeaturePipeline,
+  'instance-segmentation': openInstancePipeline,
+  'object-detection': openDetectionPipeline,
   'semantic-segmentation': openSegmentationPipeline,
 };
 

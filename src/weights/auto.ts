@@ -3,6 +3,7 @@ import type {
   Backbone,
   BackbonePlugin,
   BaseModel,
+  Detector,
   HeadModels,
   HeadPlugin,
   HeadTask,
@@ -123,13 +124,14 @@ function onBackbone<Task extends HeadTask>(
   };
 }
 
-/** The same, where its models are for this task. */
-function forTask<Task extends HeadTask>(task: Task) {
+/** The same, where its models are for one of these tasks. */
+function forTask<Task extends HeadTask>(...tasks: readonly Task[]) {
   return (plugin: HeadPlugin, registry: Registry): ModelKind<unknown, HeadModels[Task]> => {
-    if (plugin.task === task) return onBackbone(plugin as HeadPlugin<unknown, Task>, registry);
+    if ((tasks as readonly HeadTask[]).includes(plugin.task))
+      return onBackbone(plugin as HeadPlugin<unknown, Task>, registry);
     throw new ConvNextV2Error('E_PLUGIN', {
       path: plugin.type,
-      wanted: `a model for ${task}`,
+      wanted: `a model for ${tasks.join(' or ')}`,
       got: `one for ${plugin.task}`,
     });
   };
@@ -139,6 +141,18 @@ function forTask<Task extends HeadTask>(task: Task) {
 export const AutoModelForSemanticSegmentation = auto<HeadPlugin, Segmenter>(
   (registry) => registry.heads,
   forTask('semantic-segmentation'),
+);
+
+/** A detector of any registered kind, on a backbone of any, those that find masks included. */
+export const AutoModelForObjectDetection = auto<HeadPlugin, Detector>(
+  (registry) => registry.heads,
+  forTask('object-detection', 'instance-segmentation'),
+);
+
+/** A detector that finds masks. */
+export const AutoModelForInstanceSegmentation = auto<HeadPlugin, Detector>(
+  (registry) => registry.heads,
+  forTask('instance-segmentation'),
 );
 
 const kindOf = (plugin: Plugin, registry: Registry): ModelKind<unknown, Backbone | HeadModels[HeadTask]> =>

@@ -19,23 +19,24 @@ export function readBackboneChoice(choice: BackboneChoice): BackboneJson {
 }
 
 /** The stages that a head is built on where nothing says otherwise. */
-const LAST_FOUR = [-4, -3, -2, -1];
+const LAST_FOUR: readonly number[] = [-4, -3, -2, -1];
 
 /**
- * Builds the backbone of a model with a head, as `backbone` of its scope; with neither out_features nor out_indices it gives its
- * last four stages. Throws E_PLUGIN, E_CONFIG, E_OUT_FEATURES.
+ * Builds the backbone of a model with a head, as `name` of its scope; with neither out_features nor out_indices it gives
+ * these stages. Throws E_PLUGIN, E_CONFIG, E_OUT_FEATURES.
  */
 export function createInnerBackbone(
   scope: Scope,
   config: BackboneJson,
   { file, unknownKeys }: ConfigOrigin,
   backbones: PluginList<BackbonePlugin>,
+  {
+    name = 'backbone',
+    outIndices = LAST_FOUR,
+  }: { readonly name?: string; readonly outIndices?: readonly number[] } = {},
 ): Backbone {
   const origin = { file: `${file}: /backbone_config`, unknownKeys };
   const plugin = pluginOf({ config, origin }, backbones);
   const isSelected = config.out_features != null || config.out_indices != null;
-  return plugin.create(
-    scope.inner('backbone'),
-    plugin.readConfig(config, origin, isSelected ? {} : { outIndices: LAST_FOUR }),
-  );
+  return plugin.create(scope.inner(name), plugin.readConfig(config, origin, isSelected ? {} : { outIndices }));
 }

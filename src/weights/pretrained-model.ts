@@ -121,12 +121,12 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
       },
     }));
     await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
-    await writeJson(join(folder, 'preprocessor_config.json'), preprocessor);
+    if (preprocessor !== undefined) await writeJson(join(folder, 'preprocessor_config.json'), preprocessor);
     await writeJson(join(folder, 'config.json'), config);
   }
 
-  /** The preprocessor_config.json of a model whose source had none. */
-  protected defaultPreprocessor(): Promise<Readonly<Record<string, unknown>>> {
+  /** The preprocessor_config.json of a model whose source had none; undefined where its config says it all. */
+  protected defaultPreprocessor(): Promise<Readonly<Record<string, unknown>> | undefined> {
     return imageNetPreprocessor(this.config.imageSize);
   }
 

@@ -53,6 +53,10 @@ export interface Attributes {
   readonly height: number;
   readonly width: number;
   readonly how: Resampling;
+  readonly perm: readonly number[];
+  readonly begin: number | number[];
+  readonly paddings: readonly [before: number, after: number][];
+  readonly constantValue: number;
   readonly beta1: number;
   readonly beta2: number;
   readonly kept: number;

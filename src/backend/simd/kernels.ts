@@ -2,6 +2,7 @@ import { ARITHMETIC, adamW } from './arithmetic.js';
 import { block } from './block.js';
 import { convolution, depthwiseConvolution, normedConvolution } from './convolution.js';
 import { convolveGradient } from './convolution-gradient.js';
+import { concat, pad, slice, transpose } from './copies.js';
 import { depthwiseGradient } from './depthwise.js';
 import { allFloat, type Simd } from './kernel.js';
 import { layerNorm, layerNormGradient, responseNorm, responseNormGradient } from './norms.js';
@@ -22,6 +23,10 @@ export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
   ConvNextV2ConvolveGrad: convolveGradient,
   DepthwiseConv2dNative: depthwiseConvolution,
   FusedDepthwiseConv2D: depthwiseConvolution,
+  Transpose: transpose,
+  Slice: slice,
+  PadV2: pad,
+  Concat: concat,
   MaxPool: maxPool,
   AvgPool: averagePool,
   ResizeBilinear: resizeBilinear,
