@@ -149,7 +149,7 @@ describe('UperNetForSemanticSegmentation', () => {
     const config = { model_type: 'upernet', hidden_size: 6, num_labels: 4, auxiliary_channels: 5 };
     const backbone_config = { model_type: 'plainnet', widths: [4, 6, 8, 9] };
     const model = await createModel({ ...config, backbone_config }, { registry, seed: 1 });
-    const output = model.forward(pictures()) as { readonly logits: tf.Tensor4D };
+    const output = (model as UperNetForSemanticSegmentation).forward(pictures());
     expect(output.logits.shape).to.deep.equal([1, 41, 66, 4]);
     tf.dispose(output.logits);
     model.dispose();
