@@ -15,7 +15,9 @@ describe('cli', () => {
     const [help, same] = await Promise.all([convnextv2(['--help'], path), convnextv2(['help'], path)]);
     const { code, stdout, stderr } = help;
     expect(stdout).to.match(/^Usage: convnextv2 COMMAND/m);
-    expect(stdout).to.match(/^ {2}features +\w.*\n {2}classify +\w.*\n {2}segment +\w.*\n {2}eval-segmentation +\w.*\n {2}inspect +\w/m);
+    expect(stdout).to.match(
+      /^ {2}features +\w.*\n {2}classify +\w.*\n {2}detect +\w.*\n {2}eval-detection +\w.*\n {2}segment +\w.*\n {2}eval-segmentation +\w.*\n {2}inspect +\w/m,
+    );
     expect([code, stderr]).to.deep.equal([0, []]);
     expect(same).to.deep.equal(help);
   });
@@ -26,7 +28,7 @@ describe('cli', () => {
     expect(code).to.equal(2);
   });
 
-  for (const command of ['features', 'classify', 'inspect']) {
+  for (const command of ['features', 'classify', 'detect', 'eval-detection', 'inspect']) {
     it(`helps with ${command}, whatever else is said`, async () => {
       const args = [command, 'nope.png', '--nope', '--help'];
       const [help, same] = await Promise.all([convnextv2(args, path), convnextv2(['help', command], path)]);

@@ -1,6 +1,11 @@
 import { dirname, resolve } from 'node:path';
 import { expect } from 'chai';
-import type { ConvNextConfigFile, PreprocessorConfigFile, MaskRCNNConfigFile, UperNetConfigFile } from '../../configs/files.js';
+import type {
+  ConvNextConfigFile,
+  MaskRCNNConfigFile,
+  PreprocessorConfigFile,
+  UperNetConfigFile,
+} from '../../configs/files.js';
 import { packageFile, shippedConfigNames, shippedConfigPath } from '../../src/config/package-files.js';
 import { readJsonFile } from '../../src/config/read-json.js';
 import { type SchemaName, validateConfig } from '../../src/config/validate.js';
