@@ -28,7 +28,7 @@ const elsewhere = readPeers(peers, threads);
 const job = (forward) => ({
   run() {
     const output = forward();
-    for (const tensor of Object.values(output)) tensor.dataSync();
+    for (const tensor of Object.values(output)) tensor?.dataSync(); // no labels, no loss
     tf.dispose(output);
   },
 });

@@ -9,6 +9,7 @@ export interface CocoTruths {
   readonly annotations: readonly CocoTruth[];
 }
 
+/** An object of an annotation file. */
 export interface CocoTruth {
   readonly image_id: number;
   readonly category_id: number;
