@@ -28,7 +28,7 @@ export interface CocoStats {
   readonly ARl: number;
 }
 
-/** What is measured of one category; -1 where it has no objects. */
+/** How well one category was found. */
 export interface CategoryStats {
   readonly id: number;
   readonly name: string;

@@ -1,6 +1,6 @@
 import { ConvNextV2Error, show } from '../errors.js';
 
-/** How labels are to be read. */
+/** What is counted, and what is left out. */
 export interface MeanIoUOptions {
   readonly numClasses: number;
   /** Pixels of this label count for nothing. Default 255. */
@@ -23,7 +23,7 @@ export interface SegmentationScores {
   readonly classes: readonly ClassScores[];
 }
 
-/** How well pixels of one class were found. */
+/** How well one class was found. */
 export interface ClassScores {
   /** Pixels that are of the class and were given it; that are or were; that were; that are. */
   readonly intersection: number;
