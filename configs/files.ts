@@ -457,7 +457,7 @@ export interface FasterRCNNConfigFile {
    */
   box_clamp?: 'above' | 'both';
   /**
-   * 3x3 convolutions of the proposals' head.
+   * The 3x3 convolutions of the proposals' head.
    */
   rpn_conv_depth?: number;
   /**
@@ -689,7 +689,7 @@ export interface MaskRCNNConfigFile {
    */
   box_clamp?: 'above' | 'both';
   /**
-   * 3x3 convolutions of the proposals' head.
+   * The 3x3 convolutions of the proposals' head.
    */
   rpn_conv_depth?: number;
   /**
@@ -940,7 +940,7 @@ export interface RetinaNetConfigFile {
    */
   box_clamp?: 'above' | 'both';
   /**
-   * 3x3 convolutions of each head.
+   * The 3x3 convolutions of each head.
    */
   num_convs?: number;
   /**
@@ -1069,7 +1069,7 @@ export interface FCOSConfigFile {
    */
   box_clamp?: 'above' | 'both';
   /**
-   * 3x3 convolutions of each head.
+   * The 3x3 convolutions of each head.
    */
   num_convs?: number;
   /**

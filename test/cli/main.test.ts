@@ -16,7 +16,7 @@ describe('cli', () => {
     const { code, stdout, stderr } = help;
     expect(stdout).to.match(/^Usage: convnextv2 COMMAND/m);
     expect(stdout).to.match(
-      /^ {2}features +\w.*\n {2}classify +\w.*\n {2}segment +\w.*\n {2}eval-segmentation +\w.*\n {2}inspect +\w/m,
+      /^ {2}features +\w.*\n {2}classify +\w.*\n {2}detect +\w.*\n {2}eval-detection +\w.*\n {2}segment +\w.*\n {2}eval-segmentation +\w.*\n {2}inspect +\w/m,
     );
     expect([code, stderr]).to.deep.equal([0, []]);
     expect(same).to.deep.equal(help);
@@ -28,7 +28,7 @@ describe('cli', () => {
     expect(code).to.equal(2);
   });
 
-  for (const command of ['features', 'classify', 'inspect']) {
+  for (const command of ['features', 'classify', 'detect', 'eval-detection', 'inspect']) {
     it(`helps with ${command}, whatever else is said`, async () => {
       const args = [command, 'nope.png', '--nope', '--help'];
       const [help, same] = await Promise.all([convnextv2(args, path), convnextv2(['help', command], path)]);
@@ -43,7 +43,7 @@ describe('cli', () => {
 
   it('refuses a command that is not there', async () => {
     const message =
-      /^E_USAGE: convnextv2: wanted one of features, classify, segment, eval-segmentation, inspect, got feature \(did you mean "features"\?\)$/;
+      /^E_USAGE: convnextv2: wanted one of features, classify, detect, eval-detection, segment, eval-segmentation, inspect, got feature \(did you mean "features"\?\)$/;
     const [near, inherited] = await Promise.all([convnextv2(['feature'], path), convnextv2(['constructor'], path)]);
     expectFailure(near, 2, message);
     expectFailure(inherited, 2, 'E_USAGE: convnextv2: ');

@@ -110,8 +110,10 @@ describe('the package, packed and installed', () => {
       'LICENSE',
       'README.md',
       'configs/backbones',
+      'configs/detectors',
       'configs/preprocessors',
       'configs/schemas',
+      'configs/segmenters',
       'package.json',
     ]);
     for (const path of packed.filter((path) => path.startsWith('configs/'))) expect(path).to.match(/\.json$/);
