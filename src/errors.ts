@@ -7,19 +7,23 @@ export const ERROR_CODES = [
   'E_BACKEND',
   'E_CONFIG',
   'E_DISPOSED',
+  'E_HDF5',
   'E_IMAGE',
   'E_JSON',
   'E_LIMIT',
+  'E_NETWORK',
   'E_NON_FINITE',
   'E_OUT_FEATURES',
   'E_OUTPUT',
   'E_PEER',
+  'E_PICKLE',
   'E_PLUGIN',
   'E_SAFETENSORS',
   'E_SHAPE',
   'E_SOURCE',
   'E_USAGE',
   'E_WEIGHTS',
+  'E_ZIP',
 ] as const;
 export type ErrorCode = (typeof ERROR_CODES)[number];
 

@@ -38,7 +38,11 @@ export type { PictureProcessor, StreamOptions } from './tasks/stream.js';
 export { AdamW, type AdamWOptions, type ParameterGroup } from './train/adamw.js';
 export { AutoBackbone, AutoConfig, AutoModel, AutoModelForImageClassification } from './weights/auto.js';
 export { openSafetensors, openShardedSafetensors, readSafetensors } from './weights/checkpoint.js';
+export { openCheckpoint } from './weights/open-checkpoint.js';
 export type { ModelOptions, PretrainedOptions } from './weights/pretrained-model.js';
+export { renameCheckpoint } from './weights/rename.js';
+export { reportTable } from './weights/report.js';
+export { permuted } from './weights/strided.js';
 export { writeSafetensors } from './weights/write-safetensors.js';
 
 // the one side effect of importing this package

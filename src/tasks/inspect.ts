@@ -1,8 +1,8 @@
 import type { Backbone, StoredDtype } from '../contracts.js';
 import { countParameters, createScope } from '../nn/scope.js';
 import { defaultRegistry, type Registry } from '../registry.js';
-import { pluginOf } from '../weights/auto.js';
-import { openSource } from '../weights/source.js';
+import { formsOf, pluginOf } from '../weights/auto.js';
+import { openConfigured } from '../weights/derive.js';
 
 /** A stage of a backbone, for a picture of a given size. */
 export interface StageInspection {
@@ -42,7 +42,7 @@ export async function inspectModel(
     registry = defaultRegistry(),
   }: { readonly height: number; readonly width: number; readonly registry?: Registry },
 ): Promise<ModelInspection> {
-  const opened = await openSource(source);
+  const opened = await openConfigured(source, formsOf(registry));
   const plugin = pluginOf(opened, registry);
   const build = (outFeatures?: readonly string[]) =>
     plugin.create(createScope(), plugin.readConfig(opened.config, opened.origin, { outFeatures }));

@@ -1,6 +1,15 @@
-import type { Backbone, BackbonePlugin, BaseModel, ImageClassifier, Scope, Selection } from '../contracts.js';
+import type {
+  Backbone,
+  BackbonePlugin,
+  BaseModel,
+  CheckpointForms,
+  ImageClassifier,
+  Scope,
+  Selection,
+} from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { defaultRegistry, type Registry } from '../registry.js';
+import { openConfigured } from './derive.js';
 import {
   buildModel,
   type ModelKind,
@@ -8,7 +17,7 @@ import {
   openModel,
   type PretrainedOptions,
 } from './pretrained-model.js';
-import { type ModelSource, openSource } from './source.js';
+import type { ModelSource, SourceOptions } from './source.js';
 
 interface Registered {
   /** Where the plugins are. Default: that of the front door, with the built-in ones. */
@@ -26,15 +35,20 @@ export function pluginOf({ config, origin }: ModelSource, registry: Registry = d
   });
 }
 
+/** How the plugins of a registry understand checkpoints without a config. */
+export function formsOf(registry: Registry = defaultRegistry()): readonly (CheckpointForms | undefined)[] {
+  return registry.types.map((type) => registry.get(type).checkpoints);
+}
+
 /** The config of any registered kind of model. */
 export const AutoConfig = {
   /** Throws E_SOURCE, E_JSON, E_CONFIG, E_OUT_FEATURES, E_PLUGIN. */
   async fromPretrained(
     source: string | URL,
-    { registry, ...selection }: Selection & Registered = {},
+    { registry, ...options }: Selection & SourceOptions & Registered = {},
   ): Promise<unknown> {
-    const opened = await openSource(source);
-    return pluginOf(opened, registry).readConfig(opened.config, opened.origin, selection);
+    const opened = await openConfigured(source, formsOf(registry), options);
+    return pluginOf(opened, registry).readConfig(opened.config, opened.origin, options);
   },
 };
 
@@ -46,7 +60,8 @@ function auto<Model>(kindOf: (plugin: BackbonePlugin) => ModelKind<unknown, Mode
   return {
     /** As `ConvNextV2Backbone.fromPretrained`; throws E_PLUGIN for a `model_type` that no plugin has, or not as this model. */
     async fromPretrained(source: string | URL, { registry, ...options }: AutoOptions = {}): Promise<Model> {
-      return (await openModel((opened) => kindOf(pluginOf(opened, registry)), source, options)).model;
+      const opened = await openConfigured(source, formsOf(registry), options);
+      return (await openModel(kindOf(pluginOf(opened, registry)), opened, options)).model;
     },
 
     /** A model with fresh weights. */
@@ -67,6 +82,7 @@ function optional<Model>(
 ): ModelKind<unknown, Model> {
   return {
     prefix: plugin.prefix,
+    checkpoints: plugin.checkpoints,
     readConfig: (json, origin, selection) => plugin.readConfig(json, origin, selection),
     create(scope, config) {
       const model = create(scope, config);

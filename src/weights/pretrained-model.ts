@@ -1,13 +1,24 @@
 import { join } from 'node:path';
 import { ensureBackend } from '../backend/use-backend.js';
-import type { ConfigOrigin, Layout, LoadReport, Parameters, Scope, Selection, Strict } from '../contracts.js';
+import type {
+  CheckpointForms,
+  ConfigOrigin,
+  Layout,
+  LoadReport,
+  Parameters,
+  Scope,
+  Selection,
+  Strict,
+} from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { createScope } from '../nn/scope.js';
 import { makeFolder, writeFileAtomically } from './atomic.js';
+import { openConfigured } from './derive.js';
 import { toBytes } from './dtypes.js';
 import { type FillOptions, fillParameters } from './match.js';
 import { type ConfigClass, readConfig } from './pretrained-config.js';
-import { imageNetPreprocessor, type ModelSource, openSource } from './source.js';
+import { renameCheckpoint } from './rename.js';
+import { imageNetPreprocessor, type ModelSource, type SourceOptions } from './source.js';
 import { writeSafetensors } from './write-safetensors.js';
 
 /** Options of every `fromConfig`. */
@@ -19,7 +30,7 @@ export interface ModelOptions {
 }
 
 /** Options of every `fromPretrained`. */
-export interface PretrainedOptions extends ModelOptions, Selection, Omit<FillOptions, 'prefix'> {}
+export interface PretrainedOptions extends ModelOptions, Selection, Omit<FillOptions, 'prefix'>, SourceOptions {}
 
 /** A config that can be written to config.json. */
 export interface ModelConfig {
@@ -30,6 +41,7 @@ export interface ModelConfig {
 /** How a kind of model is made: what a plugin and a model class have in common. */
 export interface ModelKind<Config, Model> {
   readonly prefix?: string;
+  readonly checkpoints?: CheckpointForms;
   readConfig(json: unknown, origin: ConfigOrigin, selection?: Selection): Config;
   create(scope: Scope, config: Config, layout?: Layout): Model;
 }
@@ -66,7 +78,9 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
     source: string | URL,
     options: PretrainedOptions = {},
   ): Promise<M> {
-    const { model, report, opened } = await openModel(kindOf(this), source, options);
+    const kind = kindOf(this);
+    const opened = await openConfigured(source, [kind.checkpoints], options);
+    const { model, report } = await openModel(kind, opened, options);
     model.#report = report;
     model.#preprocessor = opened.preprocessor?.json;
     return model;
@@ -132,21 +146,15 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
 function kindOf<C, M>(type: ModelClass<C, M>): ModelKind<C, M> {
   return {
     prefix: type.Config.definition.modelType,
+    checkpoints: type.Config.definition.checkpoints,
     readConfig: (json, origin, selection = {}) => readConfig(type.Config, json, origin, selection),
     create: (scope, config, layout) => new type(scope, config, layout),
   };
 }
 
-/** Opens a source as a model of this kind. */
-export async function openModel<C, M>(
-  kind: ModelKind<C, M> | ((opened: ModelSource) => ModelKind<C, M>),
-  source: string | URL,
-  options: PretrainedOptions,
-): Promise<{ readonly model: M; readonly report: LoadReport; readonly opened: ModelSource }> {
-  const opened = await openSource(source);
-  const chosen = typeof kind === 'function' ? kind(opened) : kind;
-  const config = chosen.readConfig(opened.config, opened.origin, options);
-  return { ...(await buildModel(chosen, config, opened, options)), opened };
+/** Makes a model of this kind from an opened source. */
+export async function openModel<C, M>(kind: ModelKind<C, M>, opened: ModelSource, options: PretrainedOptions) {
+  return buildModel(kind, kind.readConfig(opened.config, opened.origin, options), opened, options);
 }
 
 const LAYOUTS: readonly unknown[] = ['NHWC', 'NCHW'] satisfies Layout[];
@@ -167,7 +175,9 @@ export async function buildModel<C, M>(
   const model = kind.create(scope, config, layout);
   const checkpoint = await opened?.openCheckpoint?.();
   try {
-    return { model, report: await fillParameters(scope.parameters, checkpoint, { ...options, prefix: kind.prefix }) };
+    const renamed = checkpoint && renameCheckpoint(checkpoint, kind.checkpoints?.namings ?? [], options.format);
+    const filling = { ...options, prefix: kind.prefix };
+    return { model, report: await fillParameters(scope.parameters, renamed?.checkpoint, filling) };
   } finally {
     await checkpoint?.close();
   }

@@ -5,10 +5,19 @@ import { packageFile, shippedConfigNames, shippedConfigPath } from '../config/pa
 import { readJsonFile } from '../config/read-json.js';
 import type { Checkpoint, ConfigOrigin } from '../contracts.js';
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
-import { openSafetensors, openShardedSafetensors } from './checkpoint.js';
+import { openCheckpoint } from './open-checkpoint.js';
+import { isTimmConfig, timmPreprocessor } from './timm-config.js';
+import type { CheckpointOptions } from './torch.js';
+
+/** How a source is found and read. */
+export interface SourceOptions extends CheckpointOptions {
+  /** Whose names the tensors have, as `timm`. Default: recognised from the names themselves. */
+  readonly format?: string;
+}
 
 /** What a source name led to: a config, what goes with it, and a checkpoint where it has one. */
 export interface ModelSource {
+  /** Undefined for weights with no config beside them: see `openConfigured`. */
   readonly config: unknown;
   readonly origin: ConfigOrigin;
   /** The folder's preprocessor_config.json, where it has one. */
@@ -19,27 +28,27 @@ export interface ModelSource {
 
 const CONFIG = 'config.json';
 const PREPROCESSOR = 'preprocessor_config.json';
-const WEIGHTS = 'model.safetensors';
-const INDEX = 'model.safetensors.index.json';
+
+/** The files of weights that a folder may have, the first that is there is taken. */
+export const WEIGHTS = [
+  'model.safetensors',
+  'model.safetensors.index.json',
+  'pytorch_model.bin',
+  'tf_model.h5',
+] as const;
 
 /**
- * Finds a model: a folder as `savePretrained` writes it, a .safetensors file or its .index.json with a config.json beside it,
- * a config file (.json), a file URL of any of these, or the name of a config that ships with the package.
- * Throws E_SOURCE where there is none, E_JSON, E_LIMIT.
+ * Finds a model: a folder as `savePretrained` writes it; a file of weights (see `openCheckpoint`), or the index of several,
+ * with a config.json beside it or none; a config file (.json); a file URL of any of these; or the name of a config that ships
+ * with the package. Throws E_SOURCE where there is none, E_JSON, E_LIMIT.
  */
-export async function openSource(source: string | URL): Promise<ModelSource> {
+export async function openSource(source: string | URL, options: SourceOptions = {}): Promise<ModelSource> {
   const path = toPath(source);
   const kind = await kindOf(path);
-  if (kind === 'folder') return fromFolder(path, await weightsIn(path));
+  if (kind === 'folder') return fromFolder(path, await weightsIn(path), options);
   if (kind === 'file') {
-    if (path.endsWith('.index.json')) return fromFolder(dirname(path), () => openShardedSafetensors(path));
-    if (extname(path) === '.safetensors') return fromFolder(dirname(path), () => openSafetensors(path));
-    if (extname(path) === '.json') return fromConfigFile(path);
-    throw new ConvNextV2Error('E_SOURCE', {
-      path,
-      wanted: 'a folder, a .safetensors file, its .index.json, or a config (.json)',
-      got: `a file ${basename(path)}`,
-    });
+    if (extname(path) === '.json' && !path.endsWith('.index.json')) return fromConfigFile(path);
+    return fromFolder(dirname(path), path, options);
   }
   const names = shippedConfigNames();
   if (names.includes(path)) return fromConfigFile(shippedConfigPath(path));
@@ -82,35 +91,38 @@ async function fromConfigFile(file: string): Promise<ModelSource> {
   };
 }
 
-async function fromFolder(folder: string, openCheckpoint: () => Promise<Checkpoint>): Promise<ModelSource> {
-  const file = join(folder, CONFIG);
-  if ((await kindOf(file)) === undefined) {
-    throw new ConvNextV2Error('E_SOURCE', { path: folder, wanted: `a ${CONFIG} beside the weights`, got: 'none' });
+async function fromFolder(folder: string, weights: string, options: SourceOptions): Promise<ModelSource> {
+  const [config, preprocessor] = [join(folder, CONFIG), join(folder, PREPROCESSOR)];
+  const openWeights = () => openCheckpoint(weights, options);
+  if ((await kindOf(config)) === undefined) {
+    const origin = { file: weights, unknownKeys: 'keep' } as const;
+    return {
+      config: undefined,
+      origin,
+      preprocessor: await readPreprocessor(preprocessor),
+      openCheckpoint: openWeights,
+    };
   }
-  const preprocessor = join(folder, PREPROCESSOR);
-  return {
-    ...(await fromConfigFile(file)),
-    preprocessor: (await kindOf(preprocessor)) && { json: await readJsonFile(preprocessor), file: preprocessor },
-    openCheckpoint,
-  };
+  const found = await fromConfigFile(config);
+  const ofTimm = isTimmConfig(found.config) ? { json: timmPreprocessor(found.config), file: config } : undefined;
+  return { ...found, preprocessor: (await readPreprocessor(preprocessor)) ?? ofTimm, openCheckpoint: openWeights };
 }
 
-async function weightsIn(folder: string): Promise<() => Promise<Checkpoint>> {
-  const [weights, index] = [join(folder, WEIGHTS), join(folder, INDEX)];
-  if ((await kindOf(weights)) === 'file') return () => openSafetensors(weights);
-  if ((await kindOf(index)) === 'file') return () => openShardedSafetensors(index);
-  if ((await kindOf(join(folder, CONFIG))) === undefined) {
-    throw new ConvNextV2Error('E_SOURCE', {
-      path: folder,
-      wanted: `a folder with ${CONFIG} and ${WEIGHTS}`,
-      got: `no ${CONFIG}`,
-    });
+async function readPreprocessor(file: string): Promise<ModelSource['preprocessor']> {
+  return (await kindOf(file)) && { json: await readJsonFile(file), file };
+}
+
+async function weightsIn(folder: string): Promise<string> {
+  for (const name of WEIGHTS) {
+    const file = join(folder, name);
+    if ((await kindOf(file)) === 'file') return file;
   }
+  const hasConfig = (await kindOf(join(folder, CONFIG))) !== undefined;
   throw new ConvNextV2Error('E_SOURCE', {
     path: folder,
-    wanted: `${WEIGHTS} or ${INDEX}`,
-    got: 'neither',
-    suggestion: `for fresh weights, give ${join(folder, CONFIG)}`,
+    wanted: hasConfig ? `one of ${WEIGHTS.join(', ')}` : `a folder with ${CONFIG} and ${WEIGHTS[0]}`,
+    got: hasConfig ? 'none of them' : `no ${CONFIG}`,
+    suggestion: hasConfig ? `for fresh weights, give ${join(folder, CONFIG)}` : undefined,
   });
 }
 
@@ -142,8 +154,9 @@ export async function openPreprocessor(
   }
   const { config, origin, preprocessor } = await openSource(source);
   if (preprocessor) return preprocessor;
+  if (isTimmConfig(config)) return { json: timmPreprocessor(config), file: origin.file };
   // a JSON file that is no model's config can only be meant as the preprocessor's own, whatever its name
   const { model_type, image_size } = Object(config);
-  if (model_type === undefined) return { json: config, file: origin.file };
+  if (model_type === undefined && config !== undefined) return { json: config, file: origin.file };
   return { json: await imageNetPreprocessor(image_size), file: origin.file };
 }
