@@ -15,6 +15,9 @@ export async function openConfigured(
   options: SourceOptions = {},
 ): Promise<ModelSource> {
   const opened = await openSource(source, options);
+  if (options.config) {
+    return { ...opened, config: options.config.toJSON(), origin: { file: 'config', unknownKeys: 'keep' } };
+  }
   const isForeign = isTimmConfig(opened.config);
   if ((opened.config !== undefined && !isForeign) || !opened.openCheckpoint) return opened;
   const checkpoint = await opened.openCheckpoint();

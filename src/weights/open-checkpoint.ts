@@ -19,7 +19,7 @@ export async function openCheckpoint(path: string, options: CheckpointOptions = 
     const start = await readRange(file, 0, Math.min(SIGNATURE_BYTES, file.size));
     const text = Buffer.from(start).toString('latin1');
     if (text.startsWith('PK\x03\x04')) return openTorchZip(file, options);
-    if (/^\x80[\x02-\x05]/.test(text)) return openTorchLegacy(file, options);
+    if (start[0] === 0x80 && start[1] >= 2 && start[1] <= 5) return openTorchLegacy(file, options);
     if (text.startsWith('\x89HDF\r\n\x1a\n')) return openHdf5(file);
     if (isSafetensors(text, path)) return readSafetensorsFile(file);
     if (!text.trimStart().startsWith('{')) return refuse(file, text);

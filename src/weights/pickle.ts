@@ -171,8 +171,8 @@ export function unpickle(
 
   function call(callee: unknown, args: unknown): void {
     const handler = callee instanceof PickleGlobal ? globals.get(callee.name) : undefined;
-    if (!handler) return fail('a name to call', describe(callee));
-    if (!Array.isArray(args)) return fail('a tuple of arguments', describe(args));
+    if (!handler) fail('a name to call', describe(callee));
+    if (!Array.isArray(args)) fail('a tuple of arguments', describe(args));
     pushResult(() => handler(args));
   }
 

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Case, Family } from './compare.js';
+import { badCheckpoints, checkpoints } from './families/checkpoints.js';
 import { imageProcessor, pilResize } from './families/image.js';
 import { backbone, classifier, convNextV1, model } from './families/models.js';
 
@@ -9,6 +10,8 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   backbone,
   classifier,
   'convnext-v1': convNextV1,
+  checkpoints,
+  'checkpoints-bad': badCheckpoints,
   'image-processor': imageProcessor,
   'pil-resize': pilResize,
 };
