@@ -21,6 +21,8 @@ export async function openHdf5(file: OpenFile): Promise<Checkpoint> {
   const { path, handle } = file;
   const h5 = await loadH5wasm();
   const { FS } = (await h5.ready) as unknown as { readonly FS: FileSystem };
+  // what the library says against a file it also throws
+  FS.streams[2].stream_ops = { ...FS.streams[2].stream_ops, write: (_s, _buffer, _offset, length) => length };
   const name = `/convnextv2-${opened++}.h5`;
   const node: LazyNode = FS.createFile('/', name.slice(1), {}, true, false);
   showFile(node, file);
@@ -75,6 +77,10 @@ async function loadH5wasm(): Promise<typeof import('h5wasm')> {
 
 /** The library's own file system, Emscripten's, as far as it is used. */
 interface FileSystem {
+  /** By descriptor: 2 is its stderr. */
+  readonly streams: {
+    stream_ops: { write?: (stream: unknown, buffer: unknown, offset: number, length: number) => number };
+  }[];
   createFile(parent: string, name: string, properties: object, canRead: boolean, canWrite: boolean): LazyNode;
   analyzePath(path: string): { readonly exists: boolean };
   unlink(path: string): void;

@@ -1,4 +1,5 @@
-import { type Entry, fromFdPromise, type ZipFile } from 'yauzl';
+import { read } from 'node:fs';
+import { type Entry, fromRandomAccessReader, RandomAccessReader, type ZipFile } from 'yauzl';
 import { ConvNextV2Error } from '../errors.js';
 import type { OpenFile } from './file.js';
 
@@ -22,9 +23,9 @@ export interface ZipDirectory {
  * Reads the directory of a zip file, and nothing else. Throws E_ZIP where it is not in order or names an entry twice, E_LIMIT
  * for more entries than any checkpoint has.
  */
-export async function readZip({ path, handle, size }: OpenFile): Promise<ZipDirectory> {
-  // the handle is closed by whoever opened it
-  const zip = await reading(path, () => fromFdPromise(handle.fd, { lazyEntries: true, autoClose: false }));
+export async function readZip(file: OpenFile): Promise<ZipDirectory> {
+  const { path, size } = file;
+  const zip = await reading(path, () => openZip(file));
   if (zip.entryCount > MAX_ENTRIES) {
     throw new ConvNextV2Error('E_LIMIT', { path, wanted: `at most ${MAX_ENTRIES} entries`, got: `${zip.entryCount}` });
   }
@@ -49,6 +50,30 @@ export async function readZip({ path, handle, size }: OpenFile): Promise<ZipDire
       return { begin, end };
     },
   };
+}
+
+/** The file as the library reads it. Its own reader lets the process end where a place is beyond what the system takes. */
+class FileReader extends RandomAccessReader {
+  readonly #file: OpenFile;
+
+  constructor(file: OpenFile) {
+    super();
+    this.#file = file;
+  }
+
+  override read(...[buffer, offset, length, position, callback]: Parameters<RandomAccessReader['read']>): void {
+    const { handle, size } = this.#file;
+    if (!(position >= 0 && position + length <= size)) callback(new Error('a place beyond the end of the file'));
+    else read(handle.fd, buffer, offset, length, position, (error) => callback(error));
+  }
+}
+
+function openZip(file: OpenFile): Promise<ZipFile> {
+  // the file is closed by whoever opened it
+  const options = { lazyEntries: true, autoClose: false };
+  return new Promise((resolve, reject) => {
+    fromRandomAccessReader(new FileReader(file), file.size, options, (error, zip) => (error ? reject(error) : resolve(zip)));
+  });
 }
 
 async function readEntries(zip: ZipFile, path: string): Promise<ReadonlyMap<string, Entry>> {
