@@ -61,6 +61,13 @@ export class ConvNextV2Error extends Error {
   }
 }
 
+/** An error of ours as it crosses between threads, which a class would do without its fields. */
+export type PackedError = Pick<ConvNextV2Error, 'code' | 'problems'>;
+
+export const packError = ({ code, problems }: PackedError): PackedError => ({ code, problems });
+
+export const unpackError = ({ code, problems }: PackedError): ConvNextV2Error => new ConvNextV2Error(code, problems);
+
 /** How many problems a message spells out; `problems` has them all. */
 const SPELLED_OUT = 12;
 

@@ -1,194 +1,93 @@
-import { readSync } from 'node:fs';
-import type { Attribute, Dataset, Entity, File, Group } from 'h5wasm';
-import type { Checkpoint, StoredDtype, StoredTensor } from '../contracts.js';
-import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import { once } from 'node:events';
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { Checkpoint, StoredTensor } from '../contracts.js';
+import { ConvNextV2Error, didYouMean, type PackedError, show, unpackError } from '../errors.js';
 import type { OpenFile } from './file.js';
+import { workerFlags } from './worker-flags.js';
 
-/** Keras has a layer a block and a handful of weights each: far more than any model has. */
-const MAX_WEIGHTS = 20_000;
+/** What the worker is told. */
+export type Hdf5File = Pick<OpenFile, 'path' | 'size'>;
 
-/** Attributes longer than 64 KB are split by Keras into parts: `weight_names0`, ... */
-const MAX_PARTS = 1000;
+/** What the worker says. */
+export type Hdf5Reply =
+  | { readonly ready: true }
+  | { readonly tensors: readonly (readonly [string, StoredTensor])[] }
+  | { readonly values: Float32Array }
+  | { readonly error: PackedError };
 
-/** What is open at once, for names that do not meet. */
-let opened = 0;
+const PROGRAM = new URL(`./hdf5-worker${extname(import.meta.url)}`, import.meta.url);
+
+/** Milliseconds: for the library to be loaded; for it to open a file, some hundred times what that takes; and a megabyte. */
+const PATIENCE = { load: 60_000, open: 1000, megabyte: 100 };
 
 /**
  * Opens the weights of a Keras model, as transformers' tf_model.h5: a tensor for each of the `weight_names` of its layers. The
- * library sees this one file alone, whatever links it may hold. Throws E_PEER without h5wasm, E_HDF5, E_LIMIT.
+ * library runs in a worker, and sees this one file alone, whatever links it may hold. Throws E_PEER without h5wasm, E_HDF5.
  */
-export async function openHdf5(file: OpenFile): Promise<Checkpoint> {
-  const { path, handle } = file;
-  const h5 = await loadH5wasm();
-  const { FS } = (await h5.ready) as unknown as { readonly FS: FileSystem };
-  // what the library says against a file it also throws
-  FS.streams[2].stream_ops = { ...FS.streams[2].stream_ops, write: (_s, _buffer, _offset, length) => length };
-  const name = `/convnextv2-${opened++}.h5`;
-  const node: LazyNode = FS.createFile('/', name.slice(1), {}, true, false);
-  showFile(node, file);
-  const root = attempt(path, () => new h5.File(name, 'r'));
-  const close = () => {
-    attempt(path, () => root.close());
-    FS.unlink(name);
-  };
+export async function openHdf5({ path, size, handle }: OpenFile): Promise<Checkpoint> {
+  const workerData: Hdf5File = { path, size };
+  const worker = new Worker(PROGRAM, { workerData, execArgv: workerFlags() });
+  const ask = asker(worker, path);
   try {
-    const datasets = attempt(path, () => findWeights(root, file));
+    await ask(PATIENCE.load);
+    const opened = await ask(PATIENCE.open);
+    const tensors = new Map('tensors' in opened ? opened.tensors : []);
+    await handle.close();
     return {
       path,
       recognised: ['Keras HDF5'],
-      tensors: new Map([...datasets].map(([name, { tensor }]) => [name, tensor])),
+      tensors,
       async readFloat32(name) {
-        const found = datasets.get(name);
-        if (found) return attempt(path, () => Float32Array.from(found.dataset.value as Float32Array));
-        throw new ConvNextV2Error('E_ARGUMENT', {
-          path,
-          wanted: 'the name of a tensor in it',
-          got: show(name),
-          suggestion: didYouMean(name, [...datasets.keys()]),
-        });
+        if (!tensors.has(name)) {
+          throw new ConvNextV2Error('E_ARGUMENT', {
+            path,
+            wanted: 'the name of a tensor in it',
+            got: show(name),
+            suggestion: didYouMean(name, [...tensors.keys()]),
+          });
+        }
+        const reply = await ask(PATIENCE.open + (PATIENCE.megabyte * size) / 2 ** 20, name);
+        return 'values' in reply ? reply.values : new Float32Array();
       },
-      async close() {
-        if (FS.analyzePath(name).exists) close();
-        await handle.close();
+      close: async () => {
+        await worker.terminate();
       },
     };
   } catch (error) {
-    close();
+    await worker.terminate();
     throw error;
   }
 }
 
-async function loadH5wasm(): Promise<typeof import('h5wasm')> {
-  try {
-    return await import('h5wasm');
-  } catch (cause) {
-    throw new ConvNextV2Error(
-      'E_PEER',
-      {
-        path: 'h5wasm',
-        wanted: 'the package h5wasm, which reads HDF5 files',
-        got: (cause as Error).message.trim().split('\n')[0],
-        suggestion: 'npm install h5wasm',
-      },
-      { cause },
-    );
-  }
-}
-
-/** The library's own file system, Emscripten's, as far as it is used. */
-interface FileSystem {
-  /** By descriptor: 2 is its stderr. */
-  readonly streams: {
-    stream_ops: { write?: (stream: unknown, buffer: unknown, offset: number, length: number) => number };
-  }[];
-  createFile(parent: string, name: string, properties: object, canRead: boolean, canWrite: boolean): LazyNode;
-  analyzePath(path: string): { readonly exists: boolean };
-  unlink(path: string): void;
-}
-
-interface LazyNode {
-  node_ops: Record<string, unknown>;
-  stream_ops: Record<string, unknown>;
-}
-
-/** Lets a file of the library's file system show an open file of ours, read where it is asked for. */
-function showFile(node: LazyNode, { handle, size }: OpenFile): void {
-  const time = new Date(0);
-  const stat = { dev: 1, ino: 1, mode: 0o100444, nlink: 1, uid: 0, gid: 0, rdev: 0, size, blksize: 4096 };
-  node.node_ops = {
-    ...node.node_ops,
-    getattr: () => ({ ...stat, blocks: Math.ceil(size / 4096), atime: time, mtime: time, ctime: time }),
-  };
-  node.stream_ops = {
-    ...node.stream_ops,
-    read: (_stream: unknown, buffer: Uint8Array, offset: number, length: number, position: number) =>
-      readSync(handle.fd, buffer, offset, length, position),
-    llseek: (stream: { readonly position: number }, offset: number, whence: number) =>
-      offset + [0, stream.position, size][whence],
-  };
-}
-
-interface Weight {
-  readonly dataset: Dataset;
-  readonly tensor: StoredTensor;
-}
-
-function findWeights(root: File, file: OpenFile): ReadonlyMap<string, Weight> {
-  const weights = new Map<string, Weight>();
-  let bytes = 0;
-  // a whole model saved by Keras has its weights in a group of that name
-  const top = isGroup(root.get('model_weights')) ? (root.get('model_weights') as Group) : root;
-  for (const layer of namesIn(top, 'layer_names', file)) {
-    const group = top.get(layer);
-    if (!isGroup(group)) fail(file.path, `a group ${show(layer)}`, 'none');
-    for (const name of namesIn(group, 'weight_names', file)) {
-      const dataset = group.get(name);
-      if (!isDataset(dataset)) fail(file.path, `a dataset ${show(name)}`, 'none');
-      if (weights.has(name)) fail(file.path, 'each weight once', `${show(name)} twice`);
-      if (weights.size === MAX_WEIGHTS) fail(file.path, `at most ${MAX_WEIGHTS} weights`, 'more');
-      const { tensor, size } = check(dataset, name, file);
-      bytes += size;
-      if (bytes > file.size) fail(file.path, `weights within the file's ${file.size} bytes`, `${bytes} at least`);
-      weights.set(name, { dataset, tensor });
+/** Sends a name, where there is one, and waits for the next reply, one after the other. Throws what it reports, E_HDF5. */
+function asker(worker: Worker, path: string) {
+  const gone = new AbortController();
+  worker.once('exit', () => gone.abort());
+  worker.on('error', () => {}); // the worker exits, and that is seen
+  const ask = async (milliseconds: number, name?: string): Promise<Hdf5Reply> => {
+    const late = AbortSignal.timeout(milliseconds);
+    worker.ref();
+    try {
+      const message = once(worker, 'message', { signal: AbortSignal.any([gone.signal, late]) });
+      if (name !== undefined) worker.postMessage(name);
+      return (await message)[0];
+    } catch (cause) {
+      worker.terminate();
+      const got = late.aborted
+        ? `one that takes more than ${Math.round(milliseconds)} ms`
+        : 'one that it broke down over';
+      throw new ConvNextV2Error('E_HDF5', { path, wanted: 'an HDF5 file that the library can read', got }, { cause });
+    } finally {
+      worker.unref();
     }
-  }
-  return weights;
-}
-
-/** Written plainly, in floats, and no larger than the file: otherwise a small file could fill the memory. */
-function check(dataset: Dataset, name: string, { path, size: fileSize }: OpenFile) {
-  const { metadata, filters } = dataset;
-  const { shape, type, size: width, littleEndian, chunks, total_size: count } = metadata;
-  const at = `${path}: ${show(name)}`;
-  const dtype: StoredDtype | undefined = type === 1 ? ({ 4: 'F32', 8: 'F64' } as const)[width] : undefined;
-  if (dtype === undefined || !littleEndian)
-    fail(at, 'little-endian floats of 4 or 8 bytes', `type ${type} of ${width}`);
-  if (chunks || filters.length > 0) fail(at, 'a dataset in one piece', 'a chunked or compressed one');
-  if (!shape?.every(Number.isSafeInteger)) fail(at, 'a shape', show(shape));
-  const size = count * width;
-  if (!(size <= fileSize)) fail(at, `at most the file's ${fileSize} bytes`, `${size}`);
-  return { tensor: { dtype, shape }, size };
-}
-
-/** A list of names from an attribute, in one piece or in several. */
-function namesIn(group: Group, attribute: string, file: OpenFile): readonly string[] {
-  const { attrs } = group;
-  if (Object.hasOwn(attrs, attribute)) return texts(attrs[attribute], attribute, file);
-  const names: string[] = [];
-  for (let part = 0; part < MAX_PARTS && Object.hasOwn(attrs, `${attribute}${part}`); part++) {
-    names.push(...texts(attrs[`${attribute}${part}`], attribute, file));
-  }
-  if (names.length === 0) fail(file.path, `${attribute}, as Keras writes it`, 'none');
-  return names;
-}
-
-function texts(attribute: Attribute, name: string, { path, size }: OpenFile): readonly string[] {
-  const { total_size, size: width } = attribute.metadata;
-  if (!(total_size * width <= size)) fail(path, `${name} within the file`, `${total_size} x ${width} bytes`);
-  const value: unknown = total_size === 0 ? [] : attribute.value;
-  const list: unknown[] = Array.isArray(value) ? value : [value];
-  if (list.every((item): item is string => typeof item === 'string')) return list;
-  return fail(path, `${name}: a list of names`, show(value));
-}
-
-const typeOf = (entity: Entity | null): unknown => Object(entity).type;
-const isGroup = (entity: Entity | null): entity is Group => typeOf(entity) === 'Group';
-const isDataset = (entity: Entity | null): entity is Dataset => typeOf(entity) === 'Dataset';
-
-/** What the library throws becomes an error of ours. */
-function attempt<T>(path: string, work: () => T): T {
-  try {
-    return work();
-  } catch (cause) {
-    if (cause instanceof ConvNextV2Error) throw cause;
-    const got = String((cause as Error)?.message ?? cause)
-      .trim()
-      .split('\n')[0]
-      .slice(0, 200);
-    throw new ConvNextV2Error('E_HDF5', { path, wanted: 'an HDF5 file in order', got }, { cause });
-  }
-}
-
-function fail(path: string, wanted: string, got: string): never {
-  throw new ConvNextV2Error('E_HDF5', { path, wanted, got });
+  };
+  let last: Promise<unknown> = Promise.resolve();
+  return async (milliseconds: number, name?: string): Promise<Hdf5Reply> => {
+    const reply = last.then(() => ask(milliseconds, name));
+    last = reply.catch(() => {});
+    const given = await reply;
+    if ('error' in given) throw unpackError(given.error);
+    return given;
+  };
 }

@@ -72,7 +72,9 @@ function openZip(file: OpenFile): Promise<ZipFile> {
   // the file is closed by whoever opened it
   const options = { lazyEntries: true, autoClose: false };
   return new Promise((resolve, reject) => {
-    fromRandomAccessReader(new FileReader(file), file.size, options, (error, zip) => (error ? reject(error) : resolve(zip)));
+    fromRandomAccessReader(new FileReader(file), file.size, options, (error, zip) =>
+      error ? reject(error) : resolve(zip),
+    );
   });
 }
 

@@ -9,7 +9,11 @@ import { mutate, random } from './mutate.js';
 export const SEEDS: Readonly<Record<string, readonly string[]>> = {
   safetensors: ['checkpoints/timm-features.safetensors', 'checkpoints-bad/name-proto.safetensors'],
   pickle: ['checkpoints/hf-bin-legacy/pytorch_model.bin', 'checkpoints-bad/calls-system-raw.bin'],
-  zip: ['checkpoints-bad/view-past-its-storage.bin', 'checkpoints-bad/unknown-class.bin', 'checkpoints/fcmae-dense.pth'],
+  zip: [
+    'checkpoints-bad/view-past-its-storage.bin',
+    'checkpoints-bad/unknown-class.bin',
+    'checkpoints/fcmae-dense.pth',
+  ],
   index: ['checkpoints/hf-sharded/model.safetensors.index.json'],
   h5: ['checkpoints/tf/tf_model.h5'],
 };
@@ -49,7 +53,8 @@ export async function fuzz(reader: string, count: number, seed: number, folder: 
       await openAndRead(path);
       opened++;
     } catch (error) {
-      if (!(error instanceof ConvNextV2Error)) throw new Error(`${reader}, seed ${seed + input}: ${error}`, { cause: error });
+      if (!(error instanceof ConvNextV2Error))
+        throw new Error(`${reader}, seed ${seed + input}: ${error}`, { cause: error });
       refused[error.code] = (refused[error.code] ?? 0) + 1;
     }
     slowest = Math.max(slowest, performance.now() - start);
