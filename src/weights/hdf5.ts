@@ -47,7 +47,7 @@ export async function openHdf5({ path, size, handle }: OpenFile): Promise<Checkp
             suggestion: didYouMean(name, [...tensors.keys()]),
           });
         }
-        const reply = await ask(PATIENCE.open + (PATIENCE.megabyte * size) / 2 ** 20, name);
+        const reply = await ask(Math.ceil(PATIENCE.open + (PATIENCE.megabyte * size) / 2 ** 20), name);
         return 'values' in reply ? reply.values : new Float32Array();
       },
       close: async () => {
@@ -74,9 +74,7 @@ function asker(worker: Worker, path: string) {
       return (await message)[0];
     } catch (cause) {
       worker.terminate();
-      const got = late.aborted
-        ? `one that takes more than ${Math.round(milliseconds)} ms`
-        : 'one that it broke down over';
+      const got = late.aborted ? `one that takes more than ${milliseconds} ms` : 'one that it broke down over';
       throw new ConvNextV2Error('E_HDF5', { path, wanted: 'an HDF5 file that the library can read', got }, { cause });
     } finally {
       worker.unref();

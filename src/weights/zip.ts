@@ -36,10 +36,10 @@ export async function readZip(file: OpenFile): Promise<ZipDirectory> {
       const entry = entries.get(name);
       if (!entry) fail(path, `an entry ${name}`, 'none', 'the file is not whole: fetch it again');
       const at = `${path}: ${name}`;
-      if (entry.isEncrypted()) fail(at, 'an entry that is not encrypted', 'one that is');
       // an entry that unpacks to a thousand times its size would be a way to fill the memory
       if (entry.compressionMethod !== 0)
         fail(at, 'an entry that is stored as it is, as torch does', 'a compressed one');
+      // encrypted ones are longer
       if (entry.compressedSize !== entry.uncompressedSize) {
         fail(at, `${entry.uncompressedSize} bytes`, `${entry.compressedSize} stored`);
       }
