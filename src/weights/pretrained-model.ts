@@ -80,10 +80,7 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
   ): Promise<M> {
     const kind = kindOf(this);
     const opened = await openConfigured(source, [kind.checkpoints], options);
-    const { model, report } = await openModel(kind, opened, options);
-    model.#report = report;
-    model.#preprocessor = opened.preprocessor?.json;
-    return model;
+    return (await openModel(kind, opened, options)).model;
   }
 
   /** Makes a model with fresh weights. Throws E_ARGUMENT for a config of another class, E_LIMIT. */
@@ -93,9 +90,14 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
     options: ModelOptions = {},
   ): Promise<M> {
     requireThat('config', config instanceof this.Config, `a ${this.Config.name}`, config);
-    const { model, report } = await buildModel(kindOf(this), config, undefined, options);
+    return (await buildModel(kindOf(this), config, undefined, options)).model;
+  }
+
+  /** For `buildModel`: tells a model where it comes from. */
+  static introduce(model: unknown, report: LoadReport, opened: ModelSource | undefined): void {
+    if (!(model instanceof PretrainedModel)) return;
     model.#report = report;
-    return model;
+    model.#preprocessor = opened?.preprocessor?.json;
   }
 
   /** By the names of the checkpoint, in the order of the network. */
@@ -177,7 +179,9 @@ export async function buildModel<C, M>(
   try {
     const renamed = checkpoint && renameCheckpoint(checkpoint, kind.checkpoints?.namings ?? [], options.format);
     const filling = { ...options, prefix: kind.prefix };
-    return { model, report: await fillParameters(scope.parameters, renamed?.checkpoint, filling) };
+    const report = await fillParameters(scope.parameters, renamed?.checkpoint, filling);
+    PretrainedModel.introduce(model, report, opened);
+    return { model, report };
   } finally {
     await checkpoint?.close();
   }
