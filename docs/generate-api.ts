@@ -176,6 +176,8 @@ export function apiPage(): string {
     const again = names.filter(([name]) => !own.some(([each]) => each === name)).map(([name]) => `\`${name}\``);
     return [{ entry: path.replace('.', manifest.name), own: own.map(([, declaration]) => declaration), again }];
   });
+  const bare = Array.from(titles, ([{ doc }, title]) => (doc === '' ? title : '')).filter(Boolean);
+  if (bare.length > 0) throw new Error(`public, and without a docstring: ${bare.join(', ')}`);
   const others = namedBy(titles.keys());
   for (const declaration of others) titles.set(declaration, declaration.name);
   const sections = entries.flatMap(({ entry, own, again }) => [

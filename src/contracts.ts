@@ -210,6 +210,7 @@ export type Initializer =
   /** Normal with mean 0 and this deviation, drawn again beyond +-2 (torch.nn.init.trunc_normal_'s default bounds). */
   | { readonly truncatedNormal: number };
 
+/** What a parameter is for, and what it is where no checkpoint holds it. */
 export interface ParameterOptions {
   readonly init: Initializer;
   /** Default `plain`. */

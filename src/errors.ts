@@ -25,6 +25,7 @@ export const ERROR_CODES = [
   'E_WEIGHTS',
   'E_ZIP',
 ] as const;
+/** The code of an error: docs/errors.md has when each comes, and what to do. */
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** One thing that is wrong: where, what was wanted, what came, and what was probably meant. */

@@ -9,6 +9,7 @@ import { PretrainedModel } from '../../src/weights/pretrained-model.js';
 import { ConvNextConfig, type ConvNextConfigBase, ConvNextV2Config } from './config.js';
 import { type Body, convNextBody, NORM_EPSILON, runBody, sideAt, strideAt } from './network.js';
 
+/** What `forwardWithHiddenStates` gives. */
 export interface BackboneFields {
   readonly featureMaps: FeatureMaps;
   /** The maps after the stem and after each stage, raw. */
@@ -101,10 +102,12 @@ abstract class ConvNextBackboneBase<Config extends ConvNextConfigBase>
   }
 }
 
+/** ConvNeXt V2 as a backbone: pictures to multi-scale feature maps. */
 export class ConvNextV2Backbone extends ConvNextBackboneBase<ConvNextV2Config> {
   static readonly Config = ConvNextV2Config;
 }
 
+/** ConvNeXt V1 as a backbone, as published detectors and segmenters have it. */
 export class ConvNextBackbone extends ConvNextBackboneBase<ConvNextConfig> {
   static readonly Config = ConvNextConfig;
 }

@@ -138,7 +138,7 @@ export abstract class ConvNextConfigBase extends PretrainedConfig<ConvNextConfig
 
 /** The configuration of ConvNeXt V2: every field of the reference, with its defaults. */
 export class ConvNextV2Config extends ConvNextConfigBase {
-  static readonly definition = V2;
+  static readonly definition: ConfigDefinition = V2;
 
   constructor(init: ConvNextV2ConfigInit = {}, origin: ConfigOrigin = FROM_CODE, otherKeys: OtherKeys = {}) {
     super(V2, init, origin, otherKeys);
@@ -147,7 +147,7 @@ export class ConvNextV2Config extends ConvNextConfigBase {
 
 /** The configuration of ConvNeXt V1. */
 export class ConvNextConfig extends ConvNextConfigBase {
-  static readonly definition = V1;
+  static readonly definition: ConfigDefinition = V1;
 
   constructor(init: ConvNextConfigInit = {}, origin: ConfigOrigin = FROM_CODE, otherKeys: OtherKeys = {}) {
     super(V1, init, origin, otherKeys);

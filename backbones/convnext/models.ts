@@ -38,6 +38,7 @@ abstract class PooledModel<Config extends ConvNextConfigBase> extends Pretrained
   }
 }
 
+/** What a whole model gives. */
 export interface ConvNextModelFields {
   /** The last stage's map [n, h, w, c], raw. */
   readonly lastHiddenState: tf.Tensor4D;
@@ -47,6 +48,7 @@ export interface ConvNextModelFields {
   readonly hiddenStates?: readonly tf.Tensor4D[];
 }
 
+/** The body, without a head: its last map, and that pooled. */
 abstract class ConvNextModelBase<Config extends ConvNextConfigBase> extends PooledModel<Config> {
   constructor(scope: Scope, config: Config, layout?: Layout) {
     super(scope, config, layout, scope);
@@ -66,6 +68,7 @@ abstract class ConvNextModelBase<Config extends ConvNextConfigBase> extends Pool
   }
 }
 
+/** What a classifier gives. */
 export interface ClassifierFields {
   /** A scalar, where labels were given. */
   readonly loss?: tf.Scalar;
@@ -75,6 +78,7 @@ export interface ClassifierFields {
   readonly hiddenStates?: readonly tf.Tensor4D[];
 }
 
+/** The body with a linear classifier over the pooled map. */
 abstract class ConvNextForImageClassificationBase<Config extends ConvNextConfigBase> extends PooledModel<Config> {
   readonly #classifier: ChannelLayer | undefined;
   #problemType: ProblemType | undefined;
@@ -112,18 +116,22 @@ abstract class ConvNextForImageClassificationBase<Config extends ConvNextConfigB
 
 const lastOf = <T>(list: readonly T[]): T => list[list.length - 1];
 
+/** ConvNeXt V2 without a head. */
 export class ConvNextV2Model extends ConvNextModelBase<ConvNextV2Config> {
   static readonly Config = ConvNextV2Config;
 }
 
+/** ConvNeXt V2 with a linear classifier. */
 export class ConvNextV2ForImageClassification extends ConvNextForImageClassificationBase<ConvNextV2Config> {
   static readonly Config = ConvNextV2Config;
 }
 
+/** ConvNeXt V1 without a head. */
 export class ConvNextModel extends ConvNextModelBase<ConvNextConfig> {
   static readonly Config = ConvNextConfig;
 }
 
+/** ConvNeXt V1 with a linear classifier. */
 export class ConvNextForImageClassification extends ConvNextForImageClassificationBase<ConvNextConfig> {
   static readonly Config = ConvNextConfig;
 }

@@ -5,6 +5,7 @@
 #define NAPI_VERSION 8
 #include <node_api.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -72,13 +73,12 @@ class Call {
 
   /** An Int32Array of exactly `size` numbers. */
   const int32_t *ints(int at, long size) {
-    napi_typedarray_type type;
-    size_t count;
-    void *data;
-    if (napi_get_typedarray_info(env_, values_[at], &type, &count, &data, nullptr, nullptr) == napi_ok && type == napi_int32_array && (long)count == size)
-      return (const int32_t *)data;
-    fail("an Int32Array is missing, or has another length than its shape");
-    return nullptr;
+    return (const int32_t *)typed(at, napi_int32_array, size, "an Int32Array is missing, or has another length than its shape");
+  }
+
+  /** A Uint8Array of exactly `size` bytes. */
+  uint8_t *bytes(int at, long size) {
+    return (uint8_t *)typed(at, napi_uint8_array, size, "a Uint8Array is missing, or has another length than its shape");
   }
 
   /** A Geometry as an Int32Array of its 15 numbers, in order. */
@@ -122,6 +122,13 @@ class Call {
     if (size > 1LL << 40) fail("a shape is too large");
   }
 
+  bool isGiven(int at) {
+    napi_valuetype type = napi_undefined;
+    return napi_typeof(env_, values_[at], &type) == napi_ok && type != napi_undefined;
+  }
+
+  napi_value value(int at) const { return values_[at]; }
+
   Limits limits(int at) { return {(float)number(at), (float)number(at + 1)}; }
 
   void fail(const char *message) {
@@ -139,6 +146,15 @@ class Call {
   bool isNull(napi_value value) {
     napi_valuetype type = napi_undefined;
     return napi_typeof(env_, value, &type) == napi_ok && type == napi_null;
+  }
+
+  void *typed(int at, napi_typedarray_type wanted, long size, const char *message) {
+    napi_typedarray_type type;
+    size_t count;
+    void *data;
+    if (napi_get_typedarray_info(env_, values_[at], &type, &count, &data, nullptr, nullptr) == napi_ok && type == wanted && (long)count == size) return data;
+    fail(message);
+    return nullptr;
   }
 
   float *read(napi_value value, long size, long *length) {
@@ -164,7 +180,7 @@ napi_value newFloats(Call &call, long size, float **data) {
   napi_value buffer, array;
   void *bytes;
   if (napi_create_arraybuffer(call.env(), size * sizeof(float) + 64, &bytes, &buffer) != napi_ok) {
-    call.fail("no memory for packed weights");
+    call.fail("no memory for an array");
     return nullptr;
   }
   const size_t skip = (64 - (uintptr_t)bytes % 64) % 64;
@@ -173,7 +189,22 @@ napi_value newFloats(Call &call, long size, float **data) {
   return array;
 }
 
-// packMatrix(b, k, n, transposed): b is [k, n], or [n, k] where transposed is 1
+/** Argument `at`, a Float32Array of that size, or where it is left out a new one. */
+napi_value roomFor(Call &call, int at, long size, float **data) {
+  if (!call.isGiven(at)) return newFloats(call, size, data);
+  *data = call.floats(at, size);
+  return call.value(at);
+}
+
+// floats(length)
+napi_value floats(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const long length = call.count(0);
+  float *data;
+  return call.ok() ? newFloats(call, length, &data) : nullptr;
+}
+
+// packMatrix(b, k, n, transposed, packed?): b is [k, n], or [n, k] where transposed is 1
 napi_value packMatrix(napi_env env, napi_callback_info info) {
   Call call(env, info);
   const long k = call.count(1), n = call.count(2);
@@ -181,12 +212,12 @@ napi_value packMatrix(napi_env env, napi_callback_info info) {
   const float *b = call.floats(0, k * n);
   if (!call.ok()) return nullptr;
   float *packed;
-  const napi_value array = newFloats(call, call.kernels->packedSize(k, n), &packed);
+  const napi_value array = roomFor(call, 4, call.kernels->packedSize(k, n), &packed);
   if (call.ok()) call.kernels->pack(b, k, n, transposed ? 1 : n, transposed ? k : 1, packed);
   return array;
 }
 
-// packDepthwise(weights [taps, channels], channels)
+// packDepthwise(weights [taps, channels], channels, packed?)
 napi_value packDepthwise(napi_env env, napi_callback_info info) {
   Call call(env, info);
   const long channels = call.count(1);
@@ -195,7 +226,7 @@ napi_value packDepthwise(napi_env env, napi_callback_info info) {
   if (length == 0 || length % channels != 0) call.fail("a Float32Array has another length than its shape");
   if (!call.ok()) return nullptr;
   float *packed;
-  const napi_value array = newFloats(call, length, &packed);
+  const napi_value array = roomFor(call, 2, length, &packed);
   if (call.ok()) call.kernels->packDepthwise(weights, length / channels, channels, packed);
   return array;
 }
@@ -333,6 +364,17 @@ napi_value sum(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// adamW(variable, gradient, first, second, rates [8], new variable, new first, new second)
+napi_value adamW(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  long count = 0;
+  const float *const in[4] = {call.floats(0, -1, &count), call.floats(1, count), call.floats(2, count), call.floats(3, count)};
+  const float *r = call.floats(4, 8);
+  float *const out[3] = {call.floats(5, count), call.floats(6, count), call.floats(7, count)};
+  if (call.ok()) call.kernels->adamW({r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7]}, in, count, out);
+  return nullptr;
+}
+
 // matMulTransposed(a [rows, k], b [rows, n], rows, k, n, out [k, n])
 napi_value matMulTransposed(napi_env env, napi_callback_info info) {
   Call call(env, info);
@@ -405,14 +447,14 @@ napi_value layerNormGradient(napi_env env, napi_callback_info info) {
 long inputSize(const Geometry &g) { return g.n * g.height * g.width * g.channels; }
 long outputSize(const Geometry &g) { return g.n * g.outHeight * g.outWidth * g.to; }
 
-// packWinograd(weights [3, 3, channels, to], channels, to)
+// packWinograd(weights [3, 3, channels, to], channels, to, packed?)
 napi_value packWinograd(napi_env env, napi_callback_info info) {
   Call call(env, info);
   const long channels = call.count(1), to = call.count(2);
   const float *weights = call.floats(0, 9 * channels * to);
   if (!call.ok()) return nullptr;
   float *packed;
-  const napi_value array = newFloats(call, call.kernels->winogradSize(channels, to), &packed);
+  const napi_value array = roomFor(call, 3, call.kernels->winogradSize(channels, to), &packed);
   if (call.ok()) call.kernels->packWinograd(weights, channels, to, packed);
   return array;
 }
@@ -484,6 +526,23 @@ napi_value interpolate(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// weighBytes(x [outer, from, inner], outer, from, inner, first [to], count [to], values [to, taps], to, taps, out [outer, to, inner])
+napi_value weighBytes(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const long outer = call.count(1), from = call.count(2), inner = call.count(3), to = call.count(7), taps = call.count(8);
+  call.atMost((double)outer * std::max(from, to) * inner);
+  call.atMost((double)to * taps);
+  if (!call.ok()) return nullptr;
+  const uint8_t *x = call.bytes(0, outer * from * inner);
+  const Weights w = {to, taps, call.ints(4, to), call.ints(5, to), call.ints(6, to * taps)};
+  uint8_t *out = call.bytes(9, outer * to * inner);
+  for (long i = 0; call.ok() && i < to; i++) {
+    if (w.first[i] < 0 || w.count[i] < 0 || w.count[i] > taps || (long)w.first[i] + w.count[i] > from) call.fail("a place is outside the picture");
+  }
+  if (call.ok()) call.kernels->weighBytes(x, outer, from, inner, w, out);
+  return nullptr;
+}
+
 // responseNorm(x [n, positions, channels], gamma, beta, n, positions, channels, out)
 napi_value responseNorm(napi_env env, napi_callback_info info) {
   Call call(env, info);
@@ -547,6 +606,7 @@ napi_value kernelsOf(napi_env env, const Kernels *kernels) {
   napi_set_named_property(env, object, "isa", name);
   napi_create_double(env, kernels->lanes, &lanes);
   napi_set_named_property(env, object, "lanes", lanes);
+  define(env, object, "floats", floats, kernels);
   define(env, object, "packMatrix", packMatrix, kernels);
   define(env, object, "packDepthwise", packDepthwise, kernels);
   define(env, object, "block", block, kernels);
@@ -558,6 +618,7 @@ napi_value kernelsOf(napi_env env, const Kernels *kernels) {
   define(env, object, "binary", binary, kernels);
   define(env, object, "unary", unary, kernels);
   define(env, object, "sum", sum, kernels);
+  define(env, object, "adamW", adamW, kernels);
   define(env, object, "matMulTransposed", matMulTransposed, kernels);
   define(env, object, "depthwiseInput", depthwiseInput, kernels);
   define(env, object, "depthwiseFilter", depthwiseFilter, kernels);
@@ -574,6 +635,7 @@ napi_value kernelsOf(napi_env env, const Kernels *kernels) {
   define(env, object, "depthwise", depthwise, kernels);
   define(env, object, "pool", pool, kernels);
   define(env, object, "interpolate", interpolate, kernels);
+  define(env, object, "weighBytes", weighBytes, kernels);
   return object;
 }
 

@@ -37,13 +37,6 @@ struct Cut {
   long lastVector(long task) const { return vectors * (task / rowBlocks + 1) / columnBlocks; }
 };
 
-/** Adds the vector at p, of which only `left` floats may exist. */
-INLINE void storeWithin(float *p, vf v, long left) {
-  if (left >= LANES) store(p, v);
-  else storePart(p, v, (int)left);
-}
-INLINE vf loadWithin(const float *p, long left) { return left >= LANES ? load(p) : loadPart(p, (int)left); }
-
 /** One picture, or several small ones whose maps are `positions` each, through a block. */
 static void blockOf(const Block &block, const float *x, long n, long height, long width, float *out) {
   const long c = block.channels, f = 4 * c, positions = height * width, rows = n * positions;

@@ -72,6 +72,30 @@ static void unary(Unary op, const float *x, long count, float *out) {
   }
 }
 
+template <class V> INLINE V squareRoot(V v) {
+  if constexpr (Lanes<V>::count == 1) return sqrtf(v);
+  else {
+    UNROLL for (int i = 0; i < Lanes<V>::count; i++) v[i] = sqrtf(v[i]);
+    return v;
+  }
+}
+
+static void adamW(const AdamW &r, const float *const in[4], long count, float *const out[3]) {
+  parallel((count + ELEMENTS - 1) / ELEMENTS, [&](long task) {
+    const long from = task * ELEMENTS, length = std::min(count - from, ELEMENTS);
+    const float *w = in[0] + from, *g = in[1] + from, *m = in[2] + from, *v = in[3] + from;
+    eachGroup(length, [&](long i, auto type) {
+      typedef decltype(type) V;
+      const V gradient = load<V>(g + i);
+      const V first = load<V>(m + i) * r.beta1 + gradient * r.rest1, second = load<V>(v + i) * r.beta2 + gradient * gradient * r.rest2;
+      const V step = first / (squareRoot(second) / r.rootScale + r.epsilon) * r.rate;
+      store<V>(out[0] + from + i, load<V>(w + i) * r.kept - step);
+      store<V>(out[1] + from + i, first);
+      store<V>(out[2] + from + i, second);
+    });
+  });
+}
+
 /** x [outer, reduced, inner] to out [outer, inner], in blocks whose number depends on the shape alone. */
 static void sums(const float *x, long outer, long reduced, long inner, float *out) {
   const long rows = std::max(1L, ELEMENTS / inner), blocks = (reduced + rows - 1) / rows;

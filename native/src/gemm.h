@@ -108,11 +108,28 @@ template <class Each> INLINE auto eachVector(Each each) {
 /** Floats of a packed matrix of k rows and n columns. */
 INLINE long packedSize(long k, long n) { return k * roundUp(n, LANES); }
 
-/** Packs B, whose element (row, column) is at row * rowStride + column * columnStride. */
-static void packPanels(const float *b, long k, long n, long rowStride, long columnStride, float *packed) {
-  eachPanel(n, 0, n, [&](long v, int width) {
-    for (long p = 0; p < k; p++) {
-      for (long c = v * LANES; c < (v + width) * LANES; c++) *packed++ = c < n ? b[p * rowStride + c * columnStride] : 0;
+/** Rows of B that are turned together: what is written meanwhile stays in the first-level cache. */
+static const long TURNED_ROWS = 16;
+
+/** Packs one panel of B, whose element (row, column) is at row * rowStride + column * columnStride. */
+static void packPanel(const float *b, long k, long n, long rowStride, long columnStride, long v, int vectors, float *packed) {
+  const long first = v * LANES, width = vectors * LANES, inside = std::min(n - first, width);
+  b += first * columnStride;
+  if (columnStride == 1) {
+    for (long p = 0; p < k; p++, b += rowStride, packed += width) {
+      for (int j = 0; j < vectors; j++) store(packed + j * LANES, loadWithin(b + j * LANES, inside - j * LANES));
     }
-  });
+    return;
+  }
+  for (long p = 0; p < k; p += TURNED_ROWS) {
+    const long rows = std::min(k - p, TURNED_ROWS);
+    for (long c = 0; c < width; c++) {
+      for (long r = 0; r < rows; r++) packed[(p + r) * width + c] = c < inside ? b[(p + r) * rowStride + c * columnStride] : 0;
+    }
+  }
+}
+
+/** Packs all of B. */
+static void packPanels(const float *b, long k, long n, long rowStride, long columnStride, float *packed) {
+  eachPanel(n, 0, n, [&](long v, int vectors) { packPanel(b, k, n, rowStride, columnStride, v, vectors, packed + v * LANES * k); });
 }

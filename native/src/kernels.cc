@@ -2,6 +2,7 @@
 #include "kernels.h"
 
 #include "block.h"
+#include "bytes.h"
 #include "depthwise-any.h"
 #include "elementwise.h"
 #include "pooling.h"
@@ -9,6 +10,16 @@
 #include "winograd.h"
 
 namespace {
+
+/** packPanels on all threads. */
+void pack(const float *b, long k, long n, long rowStride, long columnStride, float *packed) {
+  std::vector<std::pair<long, int>> panels;
+  eachPanel(n, 0, n, [&](long v, int vectors) { panels.emplace_back(v, vectors); });
+  parallel((long)panels.size(), [&](long i) {
+    const auto [v, vectors] = panels[i];
+    packPanel(b, k, n, rowStride, columnStride, v, vectors, packed + v * LANES * k);
+  });
+}
 
 template <Activation activation> INLINE vf activate(vf x) {
   if constexpr (activation == GELU) return gelu(x);
@@ -49,11 +60,19 @@ void gather(const Patches &p, const float *x, long from, long to, float *a) {
   }
 }
 
+/** Fewer floats of gathered patches stay in the cache, and then the columns of the filter can be shared out as well. */
+const long FEW = 1 << 19;
+
 /** How many rows of patches go together. */
 long rowsTogether(const Patches &p) { return std::max(1L, BLOCK_ROWS / (p.width / p.side)); }
 
 void patches(const Patches &p, const float *x, const float *packed, long n, const float *bias, float *out) {
   const long rows = p.n * (p.height / p.side), columns = p.width / p.side, k = p.side * p.side * p.channels;
+  if (rows * columns * k <= FEW) {
+    const Scratch a = scratch(rows * columns * k);
+    parallel(rows, [&](long row) { gather(p, x, row, row + 1, a.get() + row * columns * k); });
+    return product<NONE>(a.get(), rows * columns, k, packed, n, bias, out);
+  }
   const long together = rowsTogether(p);
   parallel((rows + together - 1) / together, [&](long group) {
     const long from = group * together, to = std::min(rows, from + together);
@@ -153,8 +172,8 @@ double peak(long steps) {
 }  // namespace
 
 extern const Kernels ISA = {
-    ISA_NAME, LANES, packedSize, packPanels, packDepthwise, blocks, matMul, patches, layerNorms, gelus, means,
-    binary, unary, sums, matMulTransposed, depthwiseInputOf, depthwiseFilterOf, patchesFilter, patchesInput,
+    ISA_NAME, LANES, packedSize, pack, packDepthwise, blocks, matMul, patches, layerNorms, gelus, means,
+    binary, unary, sums, adamW, matMulTransposed, depthwiseInputOf, depthwiseFilterOf, patchesFilter, patchesInput,
     layerNormGradient, responseNorm, responseNormGradient, geluGradient, peak,
-    winogradSize, packWinograd, winograd, convolution, depthwise, pool, interpolate,
+    winogradSize, packWinograd, winograd, convolution, depthwise, pool, interpolate, weighBytes,
 };

@@ -29,6 +29,17 @@ struct Broadcast {
   long size[3], a[3], b[3];
 };
 
+/** For each of `to` places of a result: the first place, how many follow, and their weights at `taps * i`, times 2^22. */
+struct Weights {
+  long to, taps;
+  const int32_t *first, *count, *values;
+};
+
+/** The numbers of a step of AdamW: those of src/ops/adamw-step.ts, the betas with what they leave of 1. */
+struct AdamW {
+  float beta1, rest1, beta2, rest2, epsilon, kept, rate, rootScale;
+};
+
 struct Kernels {
   const char *name;
   int lanes;
@@ -47,6 +58,8 @@ struct Kernels {
   void (*unary)(Unary op, const float *x, long count, float *out);
   /** x [outer, reduced, inner] to out [outer, inner]. */
   void (*sum)(const float *x, long outer, long reduced, long inner, float *out);
+  /** From a parameter, its gradient and its moments to new ones of them. */
+  void (*adamW)(const AdamW &rates, const float *const in[4], long count, float *const out[3]);
   void (*matMulTransposed)(const float *a, const float *b, long rows, long k, long n, float *out);
   /** Gradients of the 7x7 depthwise convolution; `flipped` is the filter turned round, packed. */
   void (*depthwiseInput)(const float *dy, long n, long height, long width, long channels, const float *flipped, float *dx);
@@ -69,6 +82,7 @@ struct Kernels {
   void (*depthwise)(const Geometry &geometry, const float *x, const float *packed, const float *bias, Limits limits, float *out);
   void (*pool)(const Maps &maps, const float *x, const int32_t *rows, const int32_t *columns, bool greatest, float *out);
   void (*interpolate)(const Maps &maps, const float *x, const int32_t *rows, const float *rowShares, const int32_t *columns, const float *columnShares, float *out);
+  void (*weighBytes)(const uint8_t *x, long outer, long from, long inner, const Weights &weights, uint8_t *out);
 };
 
 extern const Kernels KERNELS_AVX512, KERNELS_AVX2, KERNELS_BASELINE;

@@ -46,6 +46,13 @@ INLINE vf loadPart(const float *p, int n) {
 
 INLINE void storePart(float *p, vf v, int n) { memcpy(p, &v, n * sizeof(float)); }
 
+/** Vectors at p of which only the first `left` floats, at least one, may be there. */
+INLINE void storeWithin(float *p, vf v, long left) {
+  if (left >= LANES) store(p, v);
+  else storePart(p, v, (int)left);
+}
+INLINE vf loadWithin(const float *p, long left) { return left >= LANES ? load(p) : loadPart(p, (int)left); }
+
 /**
  * Runs f(c, V{}) over [0, n): for whole vectors, and at the end for narrower ones and single floats, so that nothing is read or
  * written behind n. V is the type to load and store at c.

@@ -1,8 +1,10 @@
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
 import { checkRawImage, newBytes, type RawImage } from './raw-image.js';
+import { PRECISION_BITS, resizePass, type Weights } from './resize-pass.js';
 
 /** PIL's filters for resizing, placed so that the index of each is PIL's own number for it. */
 export const PIL_FILTERS = ['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming'] as const;
+/** One of PIL's filters, by name. */
 export type PilFilter = (typeof PIL_FILTERS)[number];
 
 /** A filter from its name or PIL's number. Throws E_ARGUMENT. */
@@ -76,7 +78,7 @@ function nearestPositions(from: number, to: number): Int32Array {
   });
 }
 
-type WeightedFilter = Exclude<PilFilter, 'nearest'>;
+export type WeightedFilter = Exclude<PilFilter, 'nearest'>;
 
 /** Each filter's half width in source pixels, and its weight at a distance from the centre. */
 const FILTERS: Readonly<Record<WeightedFilter, { readonly support: number; weight(x: number): number }>> = {
@@ -104,25 +106,20 @@ function sinc(x: number): number {
   return x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI);
 }
 
-/** 32 bits less 8 of the result and 2 to spare, as weights may be negative and add up to more than 1. */
-const PRECISION_BITS = 22;
-const HALF = 1 << (PRECISION_BITS - 1);
-
-/** For each position of the result: the first source position, how many follow, and their weights at `taps * position`. */
-interface Weights {
-  readonly first: Int32Array;
-  readonly count: Int32Array;
-  readonly values: Int32Array;
-  readonly taps: number;
-}
-
-function weightsOf(from: number, to: number, filter: WeightedFilter): Weights {
+/** Throws E_LIMIT. */
+export function weightsOf(from: number, to: number, filter: WeightedFilter): Weights {
   const scale = from / to;
   const stretch = Math.max(scale, 1);
   const support = FILTERS[filter].support * stretch;
   const taps = Math.min(Math.ceil(support) * 2 + 1, from);
   checkWeights(to * taps, from, to);
-  const weights = { first: new Int32Array(to), count: new Int32Array(to), values: new Int32Array(to * taps), taps };
+  const weights = {
+    size: to,
+    taps,
+    first: new Int32Array(to),
+    count: new Int32Array(to),
+    values: new Int32Array(to * taps),
+  };
   const exact = new Float64Array(taps);
   for (let i = 0; i < to; i++) {
     const center = (i + 0.5) * scale;
@@ -155,49 +152,12 @@ function checkWeights(count: number, from: number, to: number): void {
 
 type Axis = 'width' | 'height';
 
-/** One pass: each value of the result is a weighted sum along `axis`, rounded and clipped to a byte. */
 function resizeAlong(axis: Axis, image: RawImage, size: number, filter: WeightedFilter): RawImage {
-  const { data: source, channels } = image;
-  const { first, count, values, taps } = weightsOf(image[axis], size, filter);
-  const height = axis === 'height' ? size : image.height;
-  const width = axis === 'width' ? size : image.width;
-  const rowStride = image.width * channels;
-  const step = axis === 'width' ? channels : rowStride;
-  const data = new Uint8ClampedArray(newBytes(height, width, channels).buffer);
-  let to = 0;
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const along = axis === 'width' ? x : y;
-      const from = axis === 'width' ? y * rowStride + first[x] * channels : first[y] * rowStride + x * channels;
-      const start = along * taps;
-      const end = start + count[along];
-      if (channels === 3) {
-        // The usual case, written out: 1.7 times as fast as the loop below.
-        let red = HALF;
-        let green = HALF;
-        let blue = HALF;
-        for (let k = start, at = from; k < end; k++, at += step) {
-          const weight = values[k];
-          red = (red + Math.imul(source[at], weight)) | 0;
-          green = (green + Math.imul(source[at + 1], weight)) | 0;
-          blue = (blue + Math.imul(source[at + 2], weight)) | 0;
-        }
-        data[to] = red >> PRECISION_BITS;
-        data[to + 1] = green >> PRECISION_BITS;
-        data[to + 2] = blue >> PRECISION_BITS;
-        to += 3;
-      } else {
-        for (let c = 0; c < channels; c++) {
-          let sum = HALF;
-          for (let k = start, at = from + c; k < end; k++, at += step) {
-            sum = (sum + Math.imul(source[at], values[k])) | 0;
-          }
-          data[to++] = sum >> PRECISION_BITS;
-        }
-      }
-    }
-  }
-  return { data: new Uint8Array(data.buffer), width, height, channels };
+  const { data, width, height, channels } = image;
+  const weights = weightsOf(image[axis], size, filter);
+  return axis === 'width'
+    ? { ...image, width: size, data: resizePass(data, height, width, channels, weights) }
+    : { ...image, height: size, data: resizePass(data, 1, height, width * channels, weights) };
 }
 
 /** PIL's a * b / 255 of two bytes, rounded. */

@@ -31,6 +31,7 @@ function layer<F extends (...inputs: never[]) => tf.Tensor>(f: F, parameters: Wi
 const ZEROS = { constant: 0 } as const;
 const ONES = { constant: 1 } as const;
 
+/** A convolution: as torch.nn.Conv2d. */
 export interface Conv2dOptions {
   readonly from: number;
   readonly to: number;
@@ -64,6 +65,7 @@ export function conv2d(
   );
 }
 
+/** A depthwise convolution: each channel by itself. */
 export interface DepthwiseConvOptions {
   readonly channels: number;
   readonly kernel: number;
@@ -103,6 +105,7 @@ function padded(
   return gradientAsked() ? convolve(tf.pad(x, pairs(by)), 'valid') : convolve(x, pairs(by));
 }
 
+/** A linear map of the last axis: as torch.nn.Linear. */
 export interface LinearOptions {
   readonly from: number;
   readonly to: number;
@@ -126,6 +129,7 @@ export function linear(scope: Scope, { from, to, deviation, part }: LinearOption
   return layer(forward, { weight, bias });
 }
 
+/** A layer norm of the last axis: as torch.nn.LayerNorm. */
 export interface LayerNormOptions {
   readonly channels: number;
   readonly epsilon: number;

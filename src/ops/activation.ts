@@ -10,4 +10,5 @@ export const ACTIVATIONS = { gelu, relu: tf.relu, selu: tf.selu, gelu_new: geluN
   Activation
 >;
 
+/** An activation, by the name that the reference has for it. */
 export type ActivationName = keyof typeof ACTIVATIONS;

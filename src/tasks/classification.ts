@@ -11,6 +11,7 @@ export interface ClassScore {
   readonly score: number;
 }
 
+/** How a call of the classification pipeline goes. */
 export interface ClassifyOptions extends StreamOptions {
   /** How many classes to give, the surest first. Default 5. */
   readonly topK?: number;

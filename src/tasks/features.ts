@@ -27,6 +27,7 @@ export type Extracted<Picture> =
   | { readonly path: Picture; readonly maps: readonly FeatureMapData[]; readonly error?: undefined }
   | { readonly path: Picture; readonly maps?: undefined; readonly error: ConvNextV2Error };
 
+/** How features are extracted of many pictures. */
 export interface ExtractOptions extends StreamOptions, Pick<ExtractorOptions, 'pool'> {
   /** What reads the pictures. Default: the image processor of the source. */
   readonly processor?: PictureProcessor;

@@ -16,6 +16,7 @@ export interface StageInspection {
   readonly flops: number;
 }
 
+/** What a source is: its stages, its size and cost, and its checkpoint. */
 export interface ModelInspection {
   readonly modelType: string;
   /** Where the config was found. */

@@ -8,8 +8,11 @@ const TASKS = {
   'image-feature-extraction': openFeaturePipeline,
 };
 
+/** The name of a task that `pipeline` can do. */
 export type Task = keyof typeof TASKS;
+/** What the pipeline of a task is opened with. */
 export type PipelineOptions<T extends Task> = NonNullable<Parameters<(typeof TASKS)[T]>[1]>;
+/** The pipeline of a task. */
 export type PipelineOf<T extends Task> = Awaited<ReturnType<(typeof TASKS)[T]>>;
 
 /**

@@ -11,6 +11,7 @@ export interface TestRunner {
   it(name: string, body: () => Promise<void>): unknown;
 }
 
+/** A backbone to hold to its contract, and what is known of it. */
 export interface BackboneCase {
   readonly plugin: BackbonePlugin;
   /** A config file, parsed. A small model will do, and the suite is faster for it. */

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Parameter } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
+import { adamWStep } from '../ops/adamw-step.js';
 
 /** Parameters that share a weight decay. */
 export interface ParameterGroup {
@@ -9,6 +10,7 @@ export interface ParameterGroup {
   readonly weightDecay?: number;
 }
 
+/** How AdamW steps: torch.optim.AdamW's options. */
 export interface AdamWOptions {
   /** Default 0.001. */
   readonly learningRate?: number;
@@ -98,12 +100,20 @@ export class AdamW {
     const { first, second } = moments;
     const steps = ++moments.steps;
     const { variable } = parameter;
-    first.assign(mix(first, gradient, beta1));
-    second.assign(mix(second, tf.square(gradient), beta2));
-    const root = tf.div(tf.sqrt(second), Math.sqrt(1 - beta2 ** steps));
-    const step = tf.mul(tf.div(first, tf.add(root, this.#epsilon)), this.learningRate / (1 - beta1 ** steps));
-    const decayed = tf.mul(variable, 1 - this.learningRate * this.#weightDecays.get(parameter)!);
-    variable.assign(tf.sub(decayed, step));
+    const [newVariable, newFirst, newSecond] = adamWStep(
+      { variable, gradient, first, second },
+      {
+        beta1,
+        beta2,
+        epsilon: this.#epsilon,
+        kept: 1 - this.learningRate * this.#weightDecays.get(parameter)!,
+        rate: this.learningRate / (1 - beta1 ** steps),
+        rootScale: Math.sqrt(1 - beta2 ** steps),
+      },
+    );
+    first.assign(newFirst);
+    second.assign(newSecond);
+    variable.assign(newVariable);
   }
 
   #momentsOf(parameter: Parameter): Moments {
@@ -140,11 +150,6 @@ function gradientsOf(loss: () => tf.Scalar, variables: tf.Variable[]) {
     for (const { saved } of tf.engine().state.activeTape ?? []) tf.dispose(saved);
     throw error;
   }
-}
-
-/** old * beta + value * (1 - beta) */
-function mix(old: tf.Tensor, value: tf.Tensor, beta: number): tf.Tensor {
-  return tf.add(tf.mul(old, beta), tf.mul(value, 1 - beta));
 }
 
 function requireAmount(path: string, value: number): void {

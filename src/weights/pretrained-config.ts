@@ -53,6 +53,7 @@ const COMMON_FOLLOWERS: ConfigDefinition['followers'] = {
 /** Keys of a file that follow from others, or say what it is. */
 const DERIVED: readonly string[] = ['$schema', 'model_type', 'stage_names'];
 
+/** Keys of a config file that mean nothing here, and are kept. */
 export type OtherKeys = Readonly<Record<string, unknown>>;
 
 /** A config class, seen from the static members it inherits. */

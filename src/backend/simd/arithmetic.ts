@@ -32,6 +32,22 @@ const sum: Simd = (backend, { x }, { axis, keepDims }) => {
   });
 };
 
+export const adamW: Simd = (backend, { variable, gradient, first, second }, rates) => {
+  const [w, g, m, v] = [variable, gradient, first, second].map((tensor) => backend.floats(tensor));
+  const { beta1, beta2, epsilon, kept, rate, rootScale } = rates;
+  const { shape } = variable;
+  return backend.outputs([shape, shape, shape], (...outs) => {
+    backend.native.adamW(
+      w,
+      g,
+      m,
+      v,
+      Float32Array.of(beta1, 1 - beta1, beta2, 1 - beta2, epsilon, kept, rate, rootScale),
+      ...outs,
+    );
+  });
+};
+
 export const ARITHMETIC: Readonly<Record<string, Simd>> = {
   ...Object.fromEntries(Object.entries(BINARY).map(([name, op]) => [name, binary(op)])),
   ...Object.fromEntries(Object.entries(UNARY).map(([name, op]) => [name, unary(op)])),

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { registerCpuKernels } from '../cpu-kernels.js';
 import { Buffers } from './buffers.js';
-import type { Simd, SimdBackend } from './kernel.js';
-import { SIMD_KERNELS } from './kernels.js';
+import { checkThreads, forcedPath, winogradBytes } from './environment.js';
+import type { Pack, Simd, SimdBackend } from './kernel.js';
+import { BLOCK_KERNELS, SIMD_KERNELS } from './kernels.js';
 import { type BlockWeights, loadNative } from './native.js';
 
 /**
@@ -10,12 +11,14 @@ import { type BlockWeights, loadNative } from './native.js';
  * A second call changes nothing. `isa` forces an instruction set. Throws E_BACKEND.
  */
 export async function registerSimd(isa?: string): Promise<{ readonly isa: string }> {
+  checkThreads();
   const native = loadNative(isa);
   const { MathBackendCPU } = await import('@tensorflow/tfjs-backend-cpu');
 
   class Backend extends MathBackendCPU implements SimdBackend {
     readonly native = native;
     readonly #buffers = new Buffers();
+    readonly #packedBuffers = new Buffers((length) => native.floats(length));
     /** Tensors whose array this backend made, and nobody else can hold. */
     readonly #own = new WeakSet<object>();
     readonly #packed = new WeakMap<object, Map<string, Float32Array>>();
@@ -51,18 +54,21 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
       });
     }
 
-    packed({ dataId }: tf.TensorInfo, pack: () => Float32Array, name = 'matrix'): Float32Array {
+    packed({ dataId }: tf.TensorInfo, length: number, pack: Pack, name = 'matrix'): Float32Array {
       const of = this.#packed.get(dataId) ?? new Map<string, Float32Array>();
       this.#packed.set(dataId, of);
-      const packed = of.get(name) ?? pack();
+      const found = of.get(name);
+      if (found) return found;
+      const packed = this.#packedBuffers.take(length);
       of.set(name, packed);
+      pack(packed);
       return packed;
     }
 
-    packedWithin(tensor: tf.TensorInfo, bytes: number, pack: () => Float32Array, name: string) {
-      if (this.#packed.get(tensor.dataId)?.has(name)) return this.packed(tensor, pack, name);
-      if (this.#bytesWithin + bytes > mostBytesWithin()) return undefined;
-      const packed = this.packed(tensor, pack, name);
+    packedWithin(tensor: tf.TensorInfo, length: number, pack: Pack, name: string) {
+      if (this.#packed.get(tensor.dataId)?.has(name)) return this.packed(tensor, length, pack, name);
+      if (this.#bytesWithin + 4 * length > winogradBytes()) return undefined;
+      const packed = this.packed(tensor, length, pack, name);
       this.#within.set(tensor.dataId, (this.#within.get(tensor.dataId) ?? 0) + packed.byteLength);
       this.#bytesWithin += packed.byteLength;
       return packed;
@@ -90,6 +96,7 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
       const values = this.data.has(dataId) ? this.data.get(dataId).values : undefined;
       const disposed = super.disposeData(dataId, force);
       if (!disposed) return false;
+      for (const packed of this.#packed.get(dataId)?.values() ?? []) this.#packedBuffers.give(packed);
       this.#packed.delete(dataId);
       this.#bytesWithin -= this.#within.get(dataId) ?? 0;
       this.#together.delete(dataId);
@@ -104,14 +111,12 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
     for (const { kernelName } of tf.getKernelsForBackend('simd')) {
       if (!KEEPS_ARRAYS.includes(kernelName)) replaceKernel(kernelName, SIMD_KERNELS[kernelName]);
     }
-    for (const [kernelName, simd] of Object.entries(SIMD_KERNELS)) replaceKernel(kernelName, simd);
+    const kernels = forcedPath() === 'direct' ? SIMD_KERNELS : { ...SIMD_KERNELS, ...BLOCK_KERNELS };
+    for (const [kernelName, simd] of Object.entries(kernels)) replaceKernel(kernelName, simd);
     tf.registerBackend('simd', () => new Backend(), LOWEST_PRIORITY);
   }
   return { isa: native.isa };
 }
-
-/** Winograd's weights are four times the size of a filter: half a gigabyte holds those of UperNet's head, the widest. */
-const mostBytesWithin = () => 2 ** 20 * Number(process.env.CONVNEXTV2_WINOGRAD_MB || 512);
 
 /** tfjs takes the backend of the highest priority where a program chooses none; choosing is `useBackend`'s. */
 const LOWEST_PRIORITY = 0;

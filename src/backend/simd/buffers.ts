@@ -2,14 +2,25 @@
 const MIN_LENGTH = 4096;
 
 /**
+ * How much more may wait and be in use together than was once in use at the same time. With none to spare, a training step, whose
+ * way back needs other sizes than its way forth, throws away arrays that it is about to need.
+ */
+const SLACK = 1.125;
+
+/**
  * Arrays to use again. Fresh memory costs more than most kernels: the system clears every page of it. What waits here and
- * what is in use are never more together than was once in use at the same time. What `take` gives is not cleared.
+ * what is in use are together bounded by what was once in use at the same time. What `take` gives is not cleared.
  */
 export class Buffers {
+  readonly #make: (length: number) => Float32Array;
   readonly #waiting = new Map<number, Float32Array[]>();
   #waitingBytes = 0;
   #usedBytes = 0;
   #mostUsedBytes = 0;
+
+  constructor(make = (length: number): Float32Array => new Float32Array(length)) {
+    this.#make = make;
+  }
 
   take(length: number): Float32Array {
     const found = this.#waiting.get(length)?.pop();
@@ -18,7 +29,7 @@ export class Buffers {
     this.#usedBytes += bytes;
     this.#mostUsedBytes = Math.max(this.#mostUsedBytes, this.#usedBytes);
     if (!found) this.#makeRoom(0);
-    return found ?? new Float32Array(length);
+    return found ?? this.#make(length);
   }
 
   /** Takes back an array of `take` that nobody else can hold. */
@@ -46,7 +57,7 @@ export class Buffers {
 
   #makeRoom(bytes: number): void {
     for (const [length, arrays] of this.#waiting) {
-      while (arrays.length > 0 && this.#usedBytes + this.#waitingBytes + bytes > this.#mostUsedBytes) {
+      while (arrays.length > 0 && this.#usedBytes + this.#waitingBytes + bytes > SLACK * this.#mostUsedBytes) {
         arrays.pop();
         this.#waitingBytes -= 4 * length;
       }

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { forcedPath } from './environment.js';
 import { type Attributes, allFloat, type Inputs, type SimdBackend } from './kernel.js';
-import type { Convolve } from './native.js';
+import { type Convolve, packedSize } from './native.js';
+import { packedMatrix } from './products.js';
 
 type Shape4 = [number, number, number, number];
 
@@ -33,15 +35,13 @@ export function convolution(backend: SimdBackend, inputs: Inputs, attributes: At
   const transformed = winogradPays(info)
     ? backend.packedWithin(
         filter,
-        4 * 36 * inChannels * outChannels,
-        () => backend.native.packWinograd(backend.floats(filter), inChannels, outChannels),
+        36 * packedSize(backend.native, inChannels, outChannels),
+        (packed) => backend.native.packWinograd(backend.floats(filter), inChannels, outChannels, packed),
         'winograd',
       )
     : undefined;
   if (transformed) return convolved(backend, backend.native.winograd, transformed, info, inputs, attributes);
-  const packed = backend.packed(filter, () =>
-    backend.native.packMatrix(backend.floats(filter), filterHeight * filterWidth * inChannels, outChannels, 0),
-  );
+  const packed = packedMatrix(backend, filter, filterHeight * filterWidth * inChannels, outChannels);
   return convolved(backend, backend.native.convolution, packed, info, inputs, attributes);
 }
 
@@ -56,15 +56,15 @@ export function depthwiseConvolution(
   if (!info || info.outChannels !== info.inChannels) return undefined;
   const packed = backend.packed(
     filter,
-    () => backend.native.packDepthwise(backend.floats(filter), info.inChannels),
+    tf.util.sizeFromShape(filter.shape),
+    (packed) => backend.native.packDepthwise(backend.floats(filter), info.inChannels, packed),
     'depthwise',
   );
   return convolved(backend, backend.native.depthwise, packed, info, inputs, attributes);
 }
 
-/** CONVNEXTV2_FORCE=winograd or direct takes that path wherever it can be taken. */
 function winogradPays(info: tf.backend_util.Conv2DInfo): boolean {
-  const force = process.env.CONVNEXTV2_FORCE;
+  const force = forcedPath();
   if (info.filterHeight !== 3 || info.filterWidth !== 3 || force === 'direct') return false;
   if (info.strideHeight * info.strideWidth * info.dilationHeight * info.dilationWidth !== 1) return false;
   const tiles = (info.batchSize * info.outHeight * info.outWidth) / 16;

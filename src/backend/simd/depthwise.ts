@@ -1,12 +1,13 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import type { Inputs, SimdBackend } from './kernel.js';
+import type { Inputs, Pack, SimdBackend } from './kernel.js';
 
 /** The gradients of ConvNeXt's depthwise convolution, 7 x 7 with 3 rows and columns of zeros: of its input and its filter. */
 export function depthwiseGradient(backend: SimdBackend, { x, filter, dy }: Inputs): tf.TensorInfo[] {
   const [n, height, width, channels] = x.shape;
   const [values, slopes] = [backend.floats(x), backend.floats(dy)];
-  const pack = () => backend.native.packDepthwise(turned(backend.floats(filter), channels), channels);
-  const flipped = backend.packed(filter, pack, 'turned');
+  const pack: Pack = (packed) =>
+    backend.native.packDepthwise(turned(backend.floats(filter), channels), channels, packed);
+  const flipped = backend.packed(filter, 49 * channels, pack, 'turned');
   return backend.outputs([x.shape, filter.shape], (dx, dfilter) => {
     backend.native.depthwiseInput(slopes, flipped, n, height, width, channels, dx);
     backend.native.depthwiseFilter(values, slopes, n, height, width, channels, dfilter);

@@ -13,14 +13,17 @@ export interface SimdBackend {
   outputs(shapes: readonly (readonly number[])[], fill: (...outs: Float32Array[]) => void): tf.TensorInfo[];
   /** From now on somebody else may hold this tensor's array: it is not used again. */
   share(tensor: tf.TensorInfo): void;
-  /** What `pack` makes of a tensor, made once. `name` tells apart several for one tensor. */
-  packed(tensor: tf.TensorInfo, pack: () => Float32Array, name?: string): Float32Array;
+  /** What `pack` makes of a tensor, `length` floats, made once. `name` tells apart several for one tensor. */
+  packed(tensor: tf.TensorInfo, length: number, pack: Pack, name?: string): Float32Array;
   /** The same where all that is packed so stays within the backend's bound together; undefined where it would not. */
-  packedWithin(tensor: tf.TensorInfo, bytes: number, pack: () => Float32Array, name: string): Float32Array | undefined;
+  packedWithin(tensor: tf.TensorInfo, length: number, pack: Pack, name: string): Float32Array | undefined;
   /** The same of several tensors together. */
   packedTogether(tensors: readonly tf.TensorInfo[], pack: () => BlockWeights): BlockWeights;
   disposeIntermediateTensorInfo(tensor: tf.TensorInfo): void;
 }
+
+/** Fills an array with the values of a tensor as a kernel wants them. */
+export type Pack = (packed: Float32Array) => void;
 
 export type Inputs = Readonly<Record<string, tf.TensorInfo>>;
 
@@ -47,6 +50,11 @@ export interface Attributes {
   readonly height: number;
   readonly width: number;
   readonly how: Resampling;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly kept: number;
+  readonly rate: number;
+  readonly rootScale: number;
 }
 
 /** A kernel, or undefined where it leaves a call to the one of backend `cpu`. */

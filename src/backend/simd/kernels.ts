@@ -1,4 +1,4 @@
-import { ARITHMETIC } from './arithmetic.js';
+import { ARITHMETIC, adamW } from './arithmetic.js';
 import { block } from './block.js';
 import { convolution, depthwiseConvolution } from './convolution.js';
 import { depthwiseGradient } from './depthwise.js';
@@ -32,11 +32,16 @@ export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
   ConvNextV2Gelu: (backend, { x }) => backend.output(x.shape, (out) => backend.native.gelu(backend.floats(x), out)),
   ConvNextV2GeluGrad: (backend, { x, dy }) =>
     backend.output(x.shape, (out) => backend.native.geluGradient(backend.floats(x), backend.floats(dy), out)),
+  ConvNextV2AdamW: adamW,
   ConvNextV2LayerNorm: layerNorm,
   ConvNextV2LayerNormGrad: layerNormGradient,
   ConvNextV2GlobalResponseNorm: responseNorm,
   ConvNextV2GlobalResponseNormGrad: responseNormGradient,
   'ConvNextV2DepthwiseConvGrad:7+3': depthwiseGradient,
+};
+
+/** Those of whole ConvNeXt blocks, V2's and V1's. */
+export const BLOCK_KERNELS: Readonly<Record<string, Simd>> = {
   'convnextv2Block:gelu': block,
   'convnextBlock:gelu': block,
 };

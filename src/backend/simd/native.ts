@@ -45,8 +45,11 @@ export type Convolve = (
 export interface NativeKernels {
   readonly isa: string;
   readonly lanes: number;
-  packMatrix(b: Float32Array, k: number, n: number, transposed: number): Float32Array;
-  packDepthwise(weights: Float32Array, channels: number): Float32Array;
+  /** A new array that begins at a cache line. */
+  floats(length: number): Float32Array;
+  /** Into `packed`, of `packedSize` floats, or a new array; so the others. */
+  packMatrix(b: Float32Array, k: number, n: number, transposed: number, packed?: Float32Array): Float32Array;
+  packDepthwise(weights: Float32Array, channels: number, packed?: Float32Array): Float32Array;
   block(w: BlockWeights, c: number, x: Float32Array, n: number, h: number, width: number, out: Float32Array): void;
   matMul(
     a: Float32Array,
@@ -85,6 +88,15 @@ export interface NativeKernels {
   binary(op: number, a: Float32Array, b: Float32Array, shape: readonly number[], out: Float32Array): void;
   unary(op: number, x: Float32Array, out: Float32Array): void;
   sum(x: Float32Array, outer: number, reduced: number, inner: number, out: Float32Array): void;
+  /** `rates`: beta1, 1 - beta1, beta2, 1 - beta2, epsilon, kept, rate, rootScale of ops/adamw-step.ts. */
+  adamW(
+    variable: Float32Array,
+    gradient: Float32Array,
+    first: Float32Array,
+    second: Float32Array,
+    rates: Float32Array,
+    ...outs: Float32Array[]
+  ): void;
   /** out [k, n] = a^T b, a [rows, k], b [rows, n] */
   matMulTransposed(a: Float32Array, b: Float32Array, rows: number, k: number, n: number, out: Float32Array): void;
   depthwiseInput(dy: Float32Array, flipped: Float32Array, ...shape: MapShape): void;
@@ -123,7 +135,7 @@ export interface NativeKernels {
     dbeta: Float32Array,
   ): void;
   geluGradient(x: Float32Array, dy: Float32Array, dx: Float32Array): void;
-  packWinograd(weights: Float32Array, channels: number, to: number): Float32Array;
+  packWinograd(weights: Float32Array, channels: number, to: number, packed?: Float32Array): Float32Array;
   /** A 3x3 convolution of stride 1; weights by packWinograd. */
   readonly winograd: Convolve;
   /** Any convolution; weights [height, width, channels, to] by packMatrix. */
@@ -149,9 +161,25 @@ export interface NativeKernels {
     columnShares: Float32Array,
     out: Float32Array,
   ): void;
+  /** One pass of PIL's resize, x [outer, from, inner] to out [outer, to, inner]: see image/resize-pass.ts. */
+  weighBytes(
+    x: Uint8Array,
+    outer: number,
+    from: number,
+    inner: number,
+    first: Int32Array,
+    count: Int32Array,
+    values: Int32Array,
+    to: number,
+    taps: number,
+    out: Uint8Array,
+  ): void;
   /** Multiply-adds that never leave the registers, `steps` rounds on every thread: floating point operations done. */
   peak(steps: number): number;
 }
+
+/** Floats of a packed matrix [k, n]. */
+export const packedSize = ({ lanes }: NativeKernels, k: number, n: number): number => k * Math.ceil(n / lanes) * lanes;
 
 interface Addon {
   /** One for each instruction set that the CPU has, the best first. */
@@ -179,6 +207,22 @@ export function loadNative(isa: string | undefined = process.env.CONVNEXTV2_ISA 
 
 /** The kernels for every instruction set that the CPU has, the best first. Throws E_BACKEND where they are not built. */
 export const allNative = (): readonly NativeKernels[] => loadAddon().kernels();
+
+let found: { readonly kernels: NativeKernels | undefined } | undefined;
+
+/** As `loadNative`, once for all, and undefined where that throws. */
+export function nativeIfBuilt(): NativeKernels | undefined {
+  found ??= { kernels: kernelsOrNone() };
+  return found.kernels;
+}
+
+function kernelsOrNone(): NativeKernels | undefined {
+  try {
+    return loadNative();
+  } catch {
+    return undefined;
+  }
+}
 
 /** How many threads the native kernels use; with a number, sets it for the process. Throws as `loadNative`. */
 export function simdThreads(count?: number): number {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type Attributes, allFloat, type Inputs, type SimdBackend } from './kernel.js';
-import { ACTIVATION, type NativeActivation } from './native.js';
+import { type Attributes, allFloat, type Inputs, type Pack, type SimdBackend } from './kernel.js';
+import { ACTIVATION, type NativeActivation, packedSize } from './native.js';
 
 function activationOf(name: string | undefined): NativeActivation | undefined {
   return name === undefined || name === 'linear' ? ACTIVATION.linear : name === 'relu' ? ACTIVATION.relu : undefined;
@@ -16,15 +16,26 @@ export function patchConvolution(
   if (!patches || (attributes.activation ?? 'linear') !== 'linear' || !allFloat(x, filter, bias)) return undefined;
   const { n, height, width, channels, side, to, outShape } = patches;
   if (bias && bias.shape.join() !== String(to)) return undefined;
-  const packed = backend.packed(filter, () =>
-    backend.native.packMatrix(backend.floats(filter), side * side * channels, to, 0),
-  );
+  const packed = packedMatrix(backend, filter, side * side * channels, to);
   const offsets = bias ? backend.floats(bias) : null;
   return backend.output(outShape, (out) => {
     if (side > 1) backend.native.patches(backend.floats(x), packed, offsets, n, height, width, channels, side, to, out);
     else
       backend.native.matMul(backend.floats(x), packed, offsets, ACTIVATION.linear, out.length / to, channels, to, out);
   });
+}
+
+/** A tensor as a packed matrix [k, n], the values being those of [n, k] where it is turned. */
+export function packedMatrix(
+  backend: SimdBackend,
+  tensor: tf.TensorInfo,
+  k: number,
+  n: number,
+  how: 'matrix' | 'turned' = 'matrix',
+): Float32Array {
+  const turned = how === 'turned' ? 1 : 0;
+  const pack: Pack = (packed) => backend.native.packMatrix(backend.floats(tensor), k, n, turned, packed);
+  return backend.packed(tensor, packedSize(backend.native, k, n), pack, how);
 }
 
 /** The gradient of its filter. */
@@ -51,7 +62,7 @@ export function convolutionInput(
   if (!patches || !allFloat(dy, filter)) return undefined;
   const { n, height, width, channels, side, to } = patches;
   const k = side * side * channels;
-  const packed = backend.packed(filter, () => backend.native.packMatrix(backend.floats(filter), to, k, 1), 'turned');
+  const packed = packedMatrix(backend, filter, to, k, 'turned');
   return backend.output(attributes.inputShape, (out) => {
     backend.native.patchesInput(backend.floats(dy), packed, n, height, width, channels, side, to, out);
   });
@@ -95,8 +106,7 @@ export function product(
   const [rows, k] = a.shape.slice(-2);
   const n = b.shape[b.shape.length - (transposeB ? 2 : 1)];
   if (bias && bias.shape.join() !== String(n)) return undefined;
-  const name = transposeB ? 'transposed' : 'matrix';
-  const packed = backend.packed(b, () => backend.native.packMatrix(backend.floats(b), k, n, transposeB ? 1 : 0), name);
+  const packed = packedMatrix(backend, b, k, n, transposeB ? 'turned' : 'matrix');
   const offsets = bias ? backend.floats(bias) : null;
   const shape = [...a.shape.slice(0, -2), rows, n];
   return backend.output(shape, (out) => {

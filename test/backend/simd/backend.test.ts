@@ -282,6 +282,18 @@ describe('Buffers', () => {
     expect(buffers.take(6000)).to.equal(other);
   });
 
+  it('has an eighth to spare, and makes arrays as it is told', () => {
+    const buffers = new Buffers((length) => new Float32Array(length + 1).subarray(1));
+    const all = Array.from({ length: 8 }, () => buffers.take(5000));
+    expect(all[0].byteOffset).to.equal(4);
+    for (const array of all) buffers.give(array);
+    const one = buffers.take(5001); // beside it wait eight: 9 * 20,000 is an eighth more than was in use, less 4 bytes too many
+    expect(buffers.bytes).to.equal(7 * 20_000);
+    buffers.give(one);
+    buffers.give(buffers.take(5000));
+    expect(buffers.bytes).to.equal(7 * 20_000 + 20_004);
+  });
+
   it('does not keep small arrays', () => {
     const buffers = new Buffers();
     buffers.give(buffers.take(100));

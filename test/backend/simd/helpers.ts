@@ -43,3 +43,13 @@ function built(): readonly NativeKernels[] {
     return [];
   }
 }
+
+/** With an environment variable set. */
+export async function withVariable<T>(name: string, value: string, work: () => Promise<T>): Promise<T> {
+  process.env[name] = value;
+  try {
+    return await work();
+  } finally {
+    delete process.env[name];
+  }
+}

@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import type { SimdBackend } from '../../../src/backend/simd/kernel.js';
 import { useBackend } from '../../../src/backend/use-backend.js';
+import { adamWStep } from '../../../src/ops/adamw-step.js';
 import { globalResponseNorm, resample } from '../../../src/ops/index.js';
-import { expectClose, kernels, values } from './helpers.js';
+import { expectClose, guarded, kernels, values, withVariable } from './helpers.js';
 
 const tensor = (shape: readonly number[], seed: number) =>
   tf.tensor(values(tf.util.sizeFromShape([...shape]), seed), [...shape]);
@@ -42,16 +43,6 @@ async function compare(
   }
   want.dispose();
   return calls;
-}
-
-/** With an environment variable set. */
-async function withVariable(name: string, value: string, work: () => Promise<void>): Promise<void> {
-  process.env[name] = value;
-  try {
-    await work();
-  } finally {
-    delete process.env[name];
-  }
 }
 
 const PADS = [
@@ -267,6 +258,42 @@ describe('kernels of backend simd', function () {
     }
     const calls = await compare('GRN', () => globalResponseNorm(map([2, 5, 7, 18]), tensor([18], 2), tensor([18], 3)));
     expect(calls).to.deep.equal({ responseNorm: 1 });
+  });
+
+  it('steps as the composed AdamW does, for every instruction set', async () => {
+    const rates = { beta1: 0.8, beta2: 0.95, epsilon: 1e-3, kept: 0.97, rate: 0.3, rootScale: 0.4 };
+    for (const length of [1, 23, 70_001]) {
+      for (const i of [0, 1, 2]) {
+        const step = () => {
+          const [variable, gradient, first] = [1, 2, 3].map((seed) => tensor([length], seed));
+          return adamWStep({ variable, gradient, first, second: tf.square(tensor([length], 4)) }, rates)[i];
+        };
+        const { adamW } = await compare(`${length}, result ${i}`, step);
+        expect(adamW).to.equal(1);
+      }
+    }
+    const numbers = [0.8, 1 - 0.8, 0.95, 1 - 0.95, 1e-3, 0.97, 0.3, 0.4];
+    for (const { isa, adamW } of kernels) {
+      for (let length = 1; length < 40; length++) {
+        const [w, g, m, v] = [1, 2, 3, 4].map((seed) => values(length, seed).map(Math.abs));
+        const outs = [0, 1, 2].map((i) => {
+          return guarded(length, (out) => {
+            const outs: Float32Array[] = [0, 1, 2].map(() => new Float32Array(length));
+            outs[i] = out;
+            adamW(w, g, m, v, Float32Array.from(numbers), ...outs);
+          });
+        });
+        const first = m.map((value, i) => value * 0.8 + g[i] * 0.2);
+        const second = v.map((value, i) => value * 0.95 + g[i] * g[i] * 0.05);
+        const wanted = w.map((value, i) => value * 0.97 - (first[i] / (Math.sqrt(second[i]) / 0.4 + 1e-3)) * 0.3);
+        for (const [i, want] of [wanted, first, second].entries())
+          expectClose(outs[i], want, 2e-6, `${isa} ${length} ${i}`);
+      }
+      const float = () => new Float32Array(2);
+      const rest = [float(), float(), float()];
+      expect(() => adamW(float(), float(), float(), float(), float(), ...rest)).to.throw(RangeError);
+      expect(() => adamW(float(), float(), float(), values(3, 1), new Float32Array(8), ...rest)).to.throw(RangeError);
+    }
   });
 
   it('leaves empty maps, int32 and NCHW to cpu', async () => {
