@@ -102,6 +102,11 @@ export function readSafetensors(bytes: Uint8Array, path: string): Map<string, Lo
   );
 }
 
+/** The files that an index names. Throws as `openShardedSafetensors`. */
+export async function readShardNames(indexPath: string): Promise<readonly string[]> {
+  return [...new Set((await readWeightMap(indexPath)).values())];
+}
+
 async function readWeightMap(path: string): Promise<ReadonlyMap<string, string>> {
   const { weight_map } = Object(await readJsonFile(path));
   if (typeof weight_map !== 'object' || weight_map === null || Array.isArray(weight_map)) {

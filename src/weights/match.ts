@@ -2,6 +2,7 @@ import type { Checkpoint, LoadReport, LoadRow, StoredTensor, Strict } from '../c
 import { ConvNextV2Error, didYouMean, type Problem } from '../errors.js';
 import { anySeed } from '../nn/random.js';
 import { type DeclaredParameter, initialValues } from '../nn/scope.js';
+import type { Progress } from './hub/settings.js';
 import { where } from './safetensors.js';
 
 export interface FillOptions {
@@ -14,8 +15,8 @@ export interface FillOptions {
   readonly strict?: Strict;
   /** For what no checkpoint gives. Default: another one each time. */
   readonly seed?: number;
-  /** Called after each tensor, with the bytes read so far (as float32) and in all. */
-  readonly onProgress?: (progress: { readonly done: number; readonly total: number; readonly name: string }) => void;
+  /** Called after each tensor. */
+  readonly onProgress?: (progress: Progress) => void;
 }
 
 /**
@@ -40,7 +41,7 @@ export async function fillParameters(
       if (isLoaded && !allFinite(values)) nonFinite.push(parameter.name);
       parameter.fill(values);
       done += 4 * parameter.size;
-      onProgress?.({ done, total, name: parameter.name });
+      onProgress?.({ phase: 'load', done, total, name: parameter.name });
     }
   } catch (error) {
     for (const parameter of parameters.values()) parameter.dispose();

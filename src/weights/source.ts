@@ -5,12 +5,16 @@ import { packageFile, shippedConfigNames, shippedConfigPath } from '../config/pa
 import { readJsonFile } from '../config/read-json.js';
 import type { Checkpoint, ConfigOrigin } from '../contracts.js';
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import { readShardNames } from './checkpoint.js';
+import { openRepository, type Repository } from './hub/repository.js';
+import type { HubOptions } from './hub/settings.js';
+import { fetchUrl } from './hub/url.js';
 import { openCheckpoint } from './open-checkpoint.js';
 import { isTimmConfig, timmPreprocessor } from './timm-config.js';
 import type { CheckpointOptions } from './torch.js';
 
 /** How a source is found and read. */
-export interface SourceOptions extends CheckpointOptions {
+export interface SourceOptions extends CheckpointOptions, HubOptions {
   /** Whose names the tensors have, as `timm`. Default: recognised from the names themselves. */
   readonly format?: string;
   /** In place of the source's own config, for weights that come without one. */
@@ -41,30 +45,41 @@ export const WEIGHTS = [
 
 /**
  * Finds a model: a folder as `savePretrained` writes it; a file of weights (see `openCheckpoint`), or the index of several,
- * with a config.json beside it or none; a config file (.json); a file URL of any of these; or the name of a config that ships
- * with the package. Throws E_SOURCE where there is none, E_JSON, E_LIMIT.
+ * with a config.json beside it or none; a config file (.json); a file URL of any of these; the name of a config that ships
+ * with the package; the id of a model of the Hub; or the https URL of a file. The weights of the Hub come when they are opened.
+ * Throws E_SOURCE where there is none, E_JSON, E_LIMIT, E_NETWORK, E_ABORTED, E_OUTPUT for a cache that cannot be written.
  */
 export async function openSource(source: string | URL, options: SourceOptions = {}): Promise<ModelSource> {
+  const found = await locate(source, options);
+  if ('repository' in found) return fromRepository(found.id, found.repository, options);
+  const { path } = found;
+  if ((await kindOf(path)) === 'folder') return fromFolder(path, await weightsIn(path), options);
+  if (extname(path) === '.json' && !path.endsWith('.index.json')) return fromConfigFile(path);
+  return fromFolder(dirname(path), path, options);
+}
+
+type Located = { readonly path: string } | { readonly id: string; readonly repository: Repository };
+
+/** What a source means: a path that is there, or a model of the Hub. */
+async function locate(source: string | URL, options: HubOptions): Promise<Located> {
+  const url = /^https?:\/\//.test(String(source)) && URL.canParse(source) ? new URL(source) : undefined;
+  if (url) return { path: await fetchUrl(url, options) };
   const path = toPath(source);
-  const kind = await kindOf(path);
-  if (kind === 'folder') return fromFolder(path, await weightsIn(path), options);
-  if (kind === 'file') {
-    if (extname(path) === '.json' && !path.endsWith('.index.json')) return fromConfigFile(path);
-    return fromFolder(dirname(path), path, options);
-  }
+  if (await kindOf(path)) return { path };
   const names = shippedConfigNames();
-  if (names.includes(path)) return fromConfigFile(shippedConfigPath(path));
+  if (names.includes(path)) return { path: shippedConfigPath(path) };
+  if (HUB_ID.test(path)) return { id: path, repository: await openRepository(path, options) };
   throw new ConvNextV2Error('E_SOURCE', {
     path,
-    wanted: 'a folder, a file, or the name of a config that ships with the package',
+    wanted:
+      'a folder, a file, a URL, a model of the Hub (OWNER/NAME), or the name of a config that ships with the package',
     got: 'none of these',
-    suggestion:
-      didYouMean(path, names) ??
-      (/^[\w.-]+\/[\w.-]+$/.test(path)
-        ? 'for a model of the Hub, download its files into a folder and give that'
-        : `the configs are ${names.join(', ')}`),
+    suggestion: didYouMean(path, names) ?? `the configs are ${names.join(', ')}`,
   });
 }
+
+/** As the Hub allows them: OWNER/NAME. */
+const HUB_ID = /^[A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95}$/;
 
 function toPath(source: string | URL): string {
   if (typeof source === 'string' && !source.startsWith('file:') && source !== '') return source;
@@ -73,10 +88,32 @@ function toPath(source: string | URL): string {
   } catch {
     throw new ConvNextV2Error('E_SOURCE', {
       path: 'source',
-      wanted: 'a path, a file URL, or a name',
+      wanted: 'a path, a URL, or a name',
       got: show(source),
     });
   }
+}
+
+async function fromRepository(id: string, { file }: Repository, options: SourceOptions): Promise<ModelSource> {
+  const config = await file(CONFIG);
+  const preprocessor = await file(PREPROCESSOR);
+  return {
+    ...(await readConfigs(config, preprocessor, id)),
+    async openCheckpoint() {
+      for (const name of WEIGHTS) {
+        const path = await file(name);
+        if (path === undefined) continue;
+        if (name.endsWith('.index.json')) for (const shard of await readShardNames(path)) await file(shard);
+        return openCheckpoint(path, options);
+      }
+      throw new ConvNextV2Error('E_SOURCE', {
+        path: id,
+        wanted: `one of ${WEIGHTS.join(', ')}`,
+        got: 'none of them',
+        suggestion: 'where the server was not reached: fetch it once with the network',
+      });
+    },
+  };
 }
 
 async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
@@ -94,24 +131,23 @@ async function fromConfigFile(file: string): Promise<ModelSource> {
 }
 
 async function fromFolder(folder: string, weights: string, options: SourceOptions): Promise<ModelSource> {
-  const [config, preprocessor] = [join(folder, CONFIG), join(folder, PREPROCESSOR)];
-  const openWeights = () => openCheckpoint(weights, options);
-  if ((await kindOf(config)) === undefined) {
+  const there = async (name: string) => ((await kindOf(join(folder, name))) ? join(folder, name) : undefined);
+  return {
+    ...(await readConfigs(await there(CONFIG), await there(PREPROCESSOR), weights)),
+    openCheckpoint: () => openCheckpoint(weights, options),
+  };
+}
+
+/** The config and the preprocessor of weights, where they have any; `weights` is for messages. */
+async function readConfigs(config: string | undefined, preprocessor: string | undefined, weights: string) {
+  const own = preprocessor === undefined ? undefined : { json: await readJsonFile(preprocessor), file: preprocessor };
+  if (config === undefined) {
     const origin = { file: weights, unknownKeys: 'keep' } as const;
-    return {
-      config: undefined,
-      origin,
-      preprocessor: await readPreprocessor(preprocessor),
-      openCheckpoint: openWeights,
-    };
+    return { config: undefined, origin, preprocessor: own };
   }
   const found = await fromConfigFile(config);
   const ofTimm = isTimmConfig(found.config) ? { json: timmPreprocessor(found.config), file: config } : undefined;
-  return { ...found, preprocessor: (await readPreprocessor(preprocessor)) ?? ofTimm, openCheckpoint: openWeights };
-}
-
-async function readPreprocessor(file: string): Promise<ModelSource['preprocessor']> {
-  return (await kindOf(file)) && { json: await readJsonFile(file), file };
+  return { ...found, preprocessor: own ?? ofTimm };
 }
 
 async function weightsIn(folder: string): Promise<string> {
@@ -142,19 +178,20 @@ export async function imageNetPreprocessor(imageSize: unknown): Promise<Readonly
 }
 
 /**
- * The preprocessor_config.json of a source: the file itself, that of a folder, or ImageNet's where there is a config alone.
- * Throws E_SOURCE, E_JSON, E_LIMIT.
+ * The preprocessor_config.json of a source: the file itself, that of a folder or a model of the Hub, or ImageNet's where there is
+ * a config alone, or weights. Throws as `openSource`.
  */
 export async function openPreprocessor(
   source: string | URL,
+  options: SourceOptions = {},
 ): Promise<{ readonly json: unknown; readonly file: string }> {
-  const path = toPath(source);
-  if ((await kindOf(path)) === 'folder') {
-    const [file, config] = [join(path, PREPROCESSOR), join(path, CONFIG)];
+  const found = await locate(source, options);
+  if ('path' in found && (await kindOf(found.path)) === 'folder') {
+    const [file, config] = [join(found.path, PREPROCESSOR), join(found.path, CONFIG)];
     if ((await kindOf(file)) || !(await kindOf(config))) return { json: await readJsonFile(file), file };
     return openPreprocessor(config);
   }
-  const { config, origin, preprocessor } = await openSource(source);
+  const { config, origin, preprocessor } = await openSource('path' in found ? found.path : source, options);
   if (preprocessor) return preprocessor;
   if (isTimmConfig(config)) return { json: timmPreprocessor(config), file: origin.file };
   // a JSON file that is no model's config can only be meant as the preprocessor's own, whatever its name
