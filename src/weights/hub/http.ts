@@ -4,10 +4,10 @@ import { ConvNextV2Error } from '../../errors.js';
 import type { HubSettings } from './settings.js';
 
 /** How often a request is tried again that failed for no fault of its own. */
-const MAX_RETRIES = 5;
+const MAX_RETRIES = 4;
 
 /** Milliseconds before the first new attempt; twice as many before each further one. */
-const FIRST_PAUSE = 250;
+const FIRST_PAUSE = 200;
 
 /** Seconds: whoever is told to wait longer by a server is told so, not kept waiting. */
 const LONGEST_WAIT = 60;
@@ -103,6 +103,8 @@ export async function openClient({ endpoint, token, patience, signal }: HubSetti
           failure = { got: `status ${answer.status}`, wait: readRetryAfter(answer.headers['retry-after']) };
         } catch (cause) {
           refuseAborted(cause);
+          // nobody by that name is an answer, too
+          if (reasonOf(cause) === 'ENOTFOUND') throw problem(url, 'an answer', 'ENOTFOUND', cause);
           failure = { got: reasonOf(cause), cause };
         }
         await waitToRetry(retry, url, failure);

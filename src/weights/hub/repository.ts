@@ -48,7 +48,7 @@ export async function openRepository(id: string, options: HubOptions = {}): Prom
           // what was fetched before will do where nobody can be reached
           const isUnreachable = error instanceof ConvNextV2Error && error.code === 'E_NETWORK';
           const cached = isUnreachable ? await cache.commitOf(revision) : undefined;
-          if (cached === undefined || !(await exists(cache.snapshot(cached, '')))) throw error;
+          if (cached === undefined || !(await exists(cache.snapshot(cached, '')))) throw explain(error, id);
           isOffline = true;
         }
       }
@@ -56,6 +56,16 @@ export async function openRepository(id: string, options: HubOptions = {}): Prom
       return (await lookUp(cache, commit, file))?.path;
     },
   };
+}
+
+/** A misspelt folder looks like a model of the Hub. */
+function explain(error: unknown, id: string): unknown {
+  if (!(error instanceof ConvNextV2Error) || !['E_NETWORK', 'E_SOURCE'].includes(error.code)) return error;
+  const meant = `no file or folder here is called ${id}, so it was taken for a model of the Hub`;
+  const problems = error.problems.map(({ suggestion, ...problem }) => {
+    return { ...problem, suggestion: suggestion === undefined ? meant : `${suggestion}; ${meant}` };
+  });
+  return new ConvNextV2Error(error.code, problems, { cause: error.cause });
 }
 
 /** What is known of a file without asking: where it is, or that there is none. */
