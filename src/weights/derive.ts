@@ -1,12 +1,48 @@
 import type { CheckpointForms } from '../contracts.js';
-import { ConvNextV2Error } from '../errors.js';
+import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import type { PretrainedOptions } from './pretrained-model.js';
 import { renameCheckpoint } from './rename.js';
 import { type ModelSource, openSource, type SourceOptions } from './source.js';
 import { isTimmConfig, timmConfigFields } from './timm-config.js';
 
+/** All options of every `fromPretrained`. */
+const OPTIONS = [
+  'cacheDir',
+  'config',
+  'format',
+  'key',
+  'layout',
+  'localFilesOnly',
+  'onProgress',
+  'outFeatures',
+  'outIndices',
+  'outputHiddenStates',
+  'revision',
+  'seed',
+  'sha256',
+  'signal',
+  'strict',
+  'subfolder',
+  'token',
+] as const satisfies readonly (keyof PretrainedOptions)[];
+
+/** Throws E_ARGUMENT for options that nobody knows, with the nearest that is known. */
+function checkOptions(options: object): void {
+  const known: readonly string[] = OPTIONS;
+  const problems = Object.keys(options)
+    .filter((name) => !known.includes(name))
+    .map((name) => ({
+      path: name,
+      wanted: 'a known option',
+      got: show(name),
+      suggestion: didYouMean(name, known) ?? `the options are ${known.join(', ')}`,
+    }));
+  if (problems.length > 0) throw new ConvNextV2Error('E_ARGUMENT', problems);
+}
+
 /**
  * Opens a source, and finds its config where it has none of its own (weights alone, or a config of timm's): from the shapes of
- * its tensors, by the first of `forms` that can. Throws as `openSource`, E_SOURCE where none can, and what reading the
+ * its tensors, by the first of `forms` that can. Throws as `openSource`, E_ARGUMENT for an unknown option, E_SOURCE where none can, and what reading the
  * checkpoint's names throws.
  */
 export async function openConfigured(
@@ -14,6 +50,7 @@ export async function openConfigured(
   forms: readonly (CheckpointForms | undefined)[],
   options: SourceOptions = {},
 ): Promise<ModelSource> {
+  checkOptions(options);
   const opened = await openSource(source, options);
   if (options.config) {
     return { ...opened, config: options.config.toJSON(), origin: { file: 'config', unknownKeys: 'keep' } };
