@@ -3,6 +3,7 @@ import { createRegistry, setDefaultRegistry } from './registry.js';
 
 export * from '../backbones/convnext/index.js';
 export { type BackendName, type BackendReport, useBackend } from './backend/use-backend.js';
+export { type KnownModel, knownModels } from './config/known-models.js';
 export { alignSelection } from './config/selection.js';
 export type * from './contracts.js';
 export { ConvNextV2Error, ERROR_CODES, type ErrorCode, type Problem } from './errors.js';
@@ -24,6 +25,7 @@ export { freezeStages } from './nn/stages.js';
 export * as ops from './ops/index.js';
 export { createRegistry, defaultRegistry, definePlugin, type Registry, setDefaultRegistry } from './registry.js';
 export type { ClassifyOptions, ClassScore, ImageClassificationPipeline } from './tasks/classification.js';
+export { type Conversion, type ConvertDtype, type ConvertOptions, convertCheckpoint } from './tasks/convert.js';
 export type { ExtractorOptions, FeatureMapData, Pool } from './tasks/extractor.js';
 export {
   type Extracted,
@@ -31,17 +33,20 @@ export {
   extractFeatures,
   type ImageFeatureExtractionPipeline,
 } from './tasks/features.js';
-export { inspectModel, type ModelInspection } from './tasks/inspect.js';
+export { type InspectOptions, inspectModel, type ModelInspection } from './tasks/inspect.js';
 export type { Pipeline } from './tasks/make-pipeline.js';
 export { type PipelineOf, type PipelineOptions, pipeline, type Task } from './tasks/pipeline.js';
 export type { PictureProcessor, StreamOptions } from './tasks/stream.js';
+export { type Verification, verifyCheckpoints } from './tasks/verify.js';
 export { AdamW, type AdamWOptions, type ParameterGroup } from './train/adamw.js';
 export { AutoBackbone, AutoConfig, AutoModel, AutoModelForImageClassification } from './weights/auto.js';
 export { openSafetensors, openShardedSafetensors, readSafetensors } from './weights/checkpoint.js';
+export type { HubOptions, Progress } from './weights/hub/settings.js';
 export { openCheckpoint } from './weights/open-checkpoint.js';
 export type { ModelOptions, PretrainedOptions } from './weights/pretrained-model.js';
 export { renameCheckpoint } from './weights/rename.js';
 export { reportTable } from './weights/report.js';
+export type { SourceOptions } from './weights/source.js';
 export { permuted } from './weights/strided.js';
 export { writeSafetensors } from './weights/write-safetensors.js';
 

@@ -20,7 +20,13 @@ export function deriveConfig(
   const widths = blocks.map((_, i) => shapes.get(`encoder.stages.${i}.layers.0.dwconv.weight`)?.[0]);
   const outputs = ['stem', ...blocks.map((_, i) => `stage${i + 1}`)];
   const outFeatures = outputs.filter((name) => shapes.has(`hidden_states_norms.${name}.weight`));
+  const kind = shapes.has('classifier.weight')
+    ? 'ForImageClassification'
+    : outFeatures.length > 0
+      ? 'Backbone'
+      : 'Model';
   return {
+    architectures: [`${isV2 ? 'ConvNextV2' : 'ConvNext'}${kind}`],
     model_type: isV2 ? 'convnextv2' : 'convnext',
     num_channels: channels,
     patch_size: patch,

@@ -182,20 +182,39 @@ function* cut(names: Iterable<string>, prefix: string): Iterable<string> {
   for (const name of names) if (name.startsWith(prefix)) yield name.slice(prefix.length);
 }
 
-/** What a table calls our tensors; `shapeOf` gives the shape where the other's is not ours. */
-function writer(table: Table, shapeOf: (own: string, shape: readonly number[], widths: number) => readonly number[]) {
+type ShapeOf = (own: string, shape: readonly number[], width: number) => readonly number[];
+
+/** What a table calls our tensors, the prefix of a task model aside, and the shapes that they then have. */
+function writer(table: Table, shapeOf: ShapeOf = ownShape): NonNullable<Naming['write']> {
   const other = translate(table, 'write');
-  return (tensors: ReadonlyMap<string, StoredTensor>): ReadonlyMap<string, RenamedTensor> => {
-    const bare = new Map([...tensors].map(([full, tensor]) => [full, { own: ownName(full), tensor }]));
-    const width = [...bare.values()].find(({ own }) => own === 'embeddings.layernorm.weight')?.tensor.shape[0] ?? 0;
+  return (tensors) => {
+    const width = [...tensors].find(([name]) => ownName(name) === 'embeddings.layernorm.weight')?.[1].shape[0] ?? 0;
     const renamed = new Map<string, RenamedTensor>();
-    for (const [full, { own, tensor }] of bare) {
-      const name = other(own);
-      if (name !== undefined) renamed.set(full, { name, shape: shapeOf(own, tensor.shape, width) });
+    for (const [full, { shape }] of tensors) {
+      const name = other(ownName(full));
+      if (name !== undefined) renamed.set(full, { name, shape: shapeOf(ownName(full), shape, width) });
     }
     return renamed;
   };
 }
+
+/** As transformers has it: in a classifier's checkpoint all but the classifier has a prefix. */
+function writeOwn(tensors: ReadonlyMap<string, StoredTensor>): ReadonlyMap<string, RenamedTensor> {
+  const written = writer(HF)(tensors);
+  const names = [...written.values()].map(({ name }) => name);
+  if (!names.includes('classifier.weight')) return written;
+  const prefix = names.some((name) => name.includes('.grn.')) ? 'convnextv2' : 'convnext';
+  const named = ({ name, shape }: RenamedTensor): RenamedTensor => {
+    return { name: name.startsWith('classifier.') ? name : `${prefix}.${name}`, shape };
+  };
+  return new Map(Array.from(written, ([full, tensor]) => [full, named(tensor)]));
+}
+
+const isGrn = (own: string): boolean => /\.grn\.(weight|bias)$/.test(own);
+const size = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
+
+/** transformers and the original keep GRN's vectors ready to be multiplied with maps. */
+const ownShape: ShapeOf = (own, shape) => (isGrn(own) ? [1, 1, 1, size(shape)] : shape);
 
 /** Our name without the prefix that task models have. */
 export const ownName = (name: string): string => name.replace(/^convnext(?:v2)?\./, '');
@@ -203,10 +222,10 @@ export const ownName = (name: string): string => name.replace(/^convnext(?:v2)?\
 /** The widest stem of the sizes (atto to nano) whose linear maps are 1x1 convolutions in timm (`conv_mlp`). */
 const WIDEST_CONV_MLP = 80;
 
-function timmShape(own: string, shape: readonly number[], width: number): readonly number[] {
-  if (/\.grn\.(weight|bias)$/.test(own)) return [shape.reduce((product, length) => product * length, 1)];
+const timmShape: ShapeOf = (own, shape, width) => {
+  if (isGrn(own)) return [size(shape)];
   return /\.pwconv[12]\.weight$/.test(own) && width <= WIDEST_CONV_MLP ? [...shape, 1, 1] : shape;
-}
+};
 
 /** The sparse convolutions' kernels: [places, in, out] or [places, channels], a window's places column by column. */
 function sparseForm(own: string, tensor: StoredTensor, stored: string): Form {
@@ -243,12 +262,12 @@ const FACEBOOK_STEM = 'downsample_layers.0.0.weight';
 
 /** Whose names ConvNeXt checkpoints have, V1 and V2; fcmae and tf come after what their names look like once normalised. */
 export const NAMINGS: readonly Naming[] = [
-  naming({ name: 'hf', signs: OWN_SIGNS, table: HF, write: writer(HF, (_, shape) => shape) }),
+  naming({ name: 'hf', signs: OWN_SIGNS, table: HF, write: writeOwn }),
   naming({
     name: 'fb',
     signs: [FACEBOOK_STEM, 'stages.0.0.dwconv.weight'],
     table: FACEBOOK,
-    write: writer(FACEBOOK, (_, shape) => shape),
+    write: writer(FACEBOOK),
   }),
   naming({
     name: 'fcmae',

@@ -4,11 +4,23 @@ import { packageFile } from '../config/package-files.js';
 import { ConvNextV2Error, didYouMean } from '../errors.js';
 import { classify } from './classify.js';
 import { type Command, oneLine, print, progress } from './command.js';
+import { convert } from './convert.js';
+import { download } from './download.js';
 import { features } from './features.js';
 import { inspect } from './inspect.js';
+import { models } from './models.js';
+import { verify } from './verify.js';
 import '../index.js';
 
-const COMMANDS: Readonly<Record<string, Command>> = { features, classify, inspect };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  features,
+  classify,
+  inspect,
+  convert,
+  verify,
+  download,
+  models,
+};
 
 const HELP = `convnextv2: ConvNeXt V2 as a vision backbone
 

@@ -191,7 +191,8 @@ function requireThat(path: string, holds: boolean, wanted: string, got: unknown)
   if (!holds) throw new ConvNextV2Error('E_ARGUMENT', { path, wanted, got: show(got) });
 }
 
-function writeJson(path: string, value: unknown): Promise<void> {
+/** Writes a file of JSON, whole or not at all. Throws E_OUTPUT. */
+export function writeJson(path: string, value: unknown): Promise<void> {
   return writeFileAtomically(path, async (handle) => {
     await handle.writeFile(`${JSON.stringify(value, null, 2)}\n`);
   });

@@ -62,6 +62,15 @@ describe('namings', () => {
     }
   }
 
+  it('has a prefix in a classifier of transformers, and none in a model', () => {
+    const own = tensorsOf(V2);
+    const names = (tensors: ReadonlyMap<string, StoredTensor>) =>
+      Array.from(namingCalled('hf').write!(tensors).values(), ({ name }) => name);
+    expect(names(own)).to.include.members(['convnextv2.layernorm.weight', 'classifier.weight']);
+    const body = new Map([...own].filter(([name]) => name !== 'classifier.weight'));
+    expect(names(body)).to.deep.equal([...body.keys()]);
+  });
+
   it('spells the names of others as they do', () => {
     const names = (naming: string, config: Config) => [...written(naming, config).keys()];
     expect(names('fb', V2)).to.include.members(['stages.1.1.grn.gamma', 'downsample_layers.1.0.weight', 'head.weight']);
@@ -158,6 +167,7 @@ describe('deriveConfig', () => {
 
   it('tells the architecture from the shapes', () => {
     expect(derive(tensorsOf(V2))).to.deep.equal({
+      architectures: ['ConvNextV2ForImageClassification'],
       model_type: 'convnextv2',
       num_channels: 3,
       patch_size: 4,
