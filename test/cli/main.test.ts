@@ -26,13 +26,13 @@ describe('cli', () => {
     expect(code).to.equal(2);
   });
 
-  for (const command of ['features', 'classify', 'inspect']) {
+  for (const command of ['features', 'classify', 'inspect', 'convert', 'verify', 'download', 'models']) {
     it(`helps with ${command}, whatever else is said`, async () => {
       const args = [command, 'nope.png', '--nope', '--help'];
       const [help, same] = await Promise.all([convnextv2(args, path), convnextv2(['help', command], path)]);
       const { code, stdout, stderr } = help;
       expect(stdout).to.contain(`Usage: convnextv2 ${command} `);
-      expect(stdout).to.match(/^Examples:\n {2}convnextv2 /m);
+      expect(stdout).to.match(/^Examples?:\n {2}convnextv2 /m);
       expect([code, stderr]).to.deep.equal([0, []]);
       for (const line of stdout.trimEnd().split('\n')) expect(line).to.have.length.at.most(120);
       expect(same).to.deep.equal(help);
