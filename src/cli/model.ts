@@ -63,8 +63,8 @@ export async function openModel<Model>(
 export function warnUntrained({ trained, seed }: ModelChoice, what: string): void {
   if (trained) return;
   console.error(
-    `The weights are untrained (seed ${seed}): ${what}. For trained weights, download config.json and model.safetensors of a ` +
-      'model, as facebook/convnextv2-tiny-1k-224, into a folder and give that folder as --model.',
+    `The weights are untrained (seed ${seed}): ${what}. For trained weights, give a model of the ` +
+      'Hub as --model, such as facebook/convnextv2-tiny-1k-224; convnextv2 models lists them.',
   );
 }
 

@@ -1,44 +1,9 @@
 import type { CheckpointForms } from '../contracts.js';
-import { ConvNextV2Error, didYouMean, show } from '../errors.js';
-import type { PretrainedOptions } from './pretrained-model.js';
+import { ConvNextV2Error } from '../errors.js';
+import { checkOptions } from './pretrained-options.js';
 import { renameCheckpoint } from './rename.js';
 import { type ModelSource, openSource, type SourceOptions } from './source.js';
 import { isTimmConfig, timmConfigFields } from './timm-config.js';
-
-/** All options of every `fromPretrained`. */
-const OPTIONS = [
-  'cacheDir',
-  'config',
-  'format',
-  'key',
-  'layout',
-  'localFilesOnly',
-  'onProgress',
-  'outFeatures',
-  'outIndices',
-  'outputHiddenStates',
-  'revision',
-  'seed',
-  'sha256',
-  'signal',
-  'strict',
-  'subfolder',
-  'token',
-] as const satisfies readonly (keyof PretrainedOptions)[];
-
-/** Throws E_ARGUMENT for options that nobody knows, with the nearest that is known. */
-function checkOptions(options: object): void {
-  const known: readonly string[] = OPTIONS;
-  const problems = Object.keys(options)
-    .filter((name) => !known.includes(name))
-    .map((name) => ({
-      path: name,
-      wanted: 'a known option',
-      got: show(name),
-      suggestion: didYouMean(name, known) ?? `the options are ${known.join(', ')}`,
-    }));
-  if (problems.length > 0) throw new ConvNextV2Error('E_ARGUMENT', problems);
-}
 
 /**
  * Opens a source, and finds its config where it has none of its own (weights alone, or a config of timm's): from the shapes of

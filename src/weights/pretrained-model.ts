@@ -15,22 +15,14 @@ import { createScope } from '../nn/scope.js';
 import { makeFolder, writeFileAtomically } from './atomic.js';
 import { openConfigured } from './derive.js';
 import { toBytes } from './dtypes.js';
-import { type FillOptions, fillParameters } from './match.js';
+import { fillParameters } from './match.js';
 import { type ConfigClass, readConfig } from './pretrained-config.js';
+import type { ModelOptions, PretrainedOptions } from './pretrained-options.js';
 import { renameCheckpoint } from './rename.js';
-import { imageNetPreprocessor, type ModelSource, type SourceOptions } from './source.js';
+import { imageNetPreprocessor, type ModelSource } from './source.js';
 import { writeSafetensors } from './write-safetensors.js';
 
-/** Options of every `fromConfig`. */
-export interface ModelOptions {
-  /** For fresh weights: the same seed gives the same ones. Default: others each time. */
-  readonly seed?: number;
-  /** The axes that `forward` takes and gives. Default NHWC. */
-  readonly layout?: Layout;
-}
-
-/** Options of every `fromPretrained`. */
-export interface PretrainedOptions extends ModelOptions, Selection, Omit<FillOptions, 'prefix'>, SourceOptions {}
+export type { ModelOptions, PretrainedOptions };
 
 /** A config that can be written to config.json. */
 export interface ModelConfig {
@@ -69,9 +61,9 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
   }
 
   /**
-   * Opens a model: from a folder, a file, or the name of a shipped config (then with fresh weights). What fitted is in
-   * `report`. Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG, E_OUT_FEATURES, E_SAFETENSORS, E_WEIGHTS (see `strict`), and
-   * E_ARGUMENT for an option that cannot be.
+   * Opens a model: of the Hub by its id, from a folder, a file, a URL, or the name of a shipped config (then with fresh weights).
+   * What fitted is in `report`. Throws E_SOURCE, E_NETWORK, E_JSON, E_LIMIT, E_CONFIG, E_OUT_FEATURES; what reading the file
+   * throws (see `openCheckpoint`), E_WEIGHTS (see `strict`), and E_ARGUMENT for an option that cannot be.
    */
   static async fromPretrained<C extends ModelConfig, M extends PretrainedModel<C>>(
     this: ModelClass<C, M>,

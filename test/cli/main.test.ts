@@ -41,7 +41,7 @@ describe('cli', () => {
 
   it('refuses a command that is not there', async () => {
     const message =
-      /^E_USAGE: convnextv2: wanted one of features, classify, inspect, got feature \(did you mean "features"\?\)$/;
+      /^E_USAGE: convnextv2: wanted one of features, classify, inspect, convert, verify, download, models, got feature \(did you mean "features"\?\)$/;
     const [near, inherited] = await Promise.all([convnextv2(['feature'], path), convnextv2(['constructor'], path)]);
     expectFailure(near, 2, message);
     expectFailure(inherited, 2, 'E_USAGE: convnextv2: ');
