@@ -14,8 +14,10 @@ import { writeSafetensors } from '../weights/write-safetensors.js';
 /** How numbers are written, and what safetensors and transformers call that. */
 const DTYPES = { f32: ['F32', 'float32'], f16: ['F16', 'float16'], bf16: ['BF16', 'bfloat16'] } as const;
 
+/** How a conversion writes numbers. */
 export type ConvertDtype = keyof typeof DTYPES;
 
+/** Options of `convertCheckpoint`. */
 export interface ConvertOptions extends SourceOptions {
   /** Default f32. */
   readonly dtype?: ConvertDtype;
@@ -24,6 +26,7 @@ export interface ConvertOptions extends SourceOptions {
   readonly registry?: Registry;
 }
 
+/** What came of a conversion. */
 export interface Conversion {
   /** How the source was read. */
   readonly recognised: readonly string[];

@@ -45,6 +45,7 @@ export interface ModelInspection {
   readonly licence?: string;
 }
 
+/** Options of `inspectModel`. */
 export interface InspectOptions extends SourceOptions {
   /** Of the picture. */
   readonly height: number;

@@ -3,6 +3,7 @@ import type { Registry } from '../registry.js';
 import type { SourceOptions } from '../weights/source.js';
 import { withCheckpoint } from './convert.js';
 
+/** How the tensors of two checkpoints compare. */
 export interface Verification {
   /** Whether both hold the same tensors, with values no further apart than the tolerance. */
   readonly same: boolean;
