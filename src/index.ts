@@ -43,7 +43,7 @@ export { AutoBackbone, AutoConfig, AutoModel, AutoModelForImageClassification } 
 export { openSafetensors, openShardedSafetensors, readSafetensors } from './weights/checkpoint.js';
 export type { HubOptions, Progress } from './weights/hub/settings.js';
 export { openCheckpoint } from './weights/open-checkpoint.js';
-export type { ModelOptions, PretrainedOptions } from './weights/pretrained-model.js';
+export type { ModelOptions, PretrainedOptions } from './weights/pretrained-options.js';
 export { renameCheckpoint } from './weights/rename.js';
 export { reportTable } from './weights/report.js';
 export type { SourceOptions } from './weights/source.js';
