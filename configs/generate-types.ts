@@ -6,7 +6,17 @@ import { packageFile } from '../src/config/package-files.js';
 /** The TypeScript types of the config files, made from their schemas: the text of configs/files.ts. */
 export async function generateTypes(): Promise<string> {
   const v2 = await readSchema('convnextv2');
-  const schemas = [v2, await readSchema('convnext', v2.properties), await readSchema('preprocessor')];
+  const twoStage = await readSchema('faster-rcnn', v2.properties);
+  const schemas = [
+    v2,
+    await readSchema('convnext', v2.properties),
+    await readSchema('upernet', v2.properties),
+    twoStage,
+    await readSchema('mask-rcnn', { ...v2.properties, ...twoStage.properties }),
+    await readSchema('retinanet', { ...v2.properties, ...twoStage.properties }),
+    await readSchema('fcos', { ...v2.properties, ...twoStage.properties }),
+    await readSchema('preprocessor'),
+  ];
   const options = { bannerComment: '', ignoreMinAndMaxItems: true, style: { singleQuote: true, printWidth: 120 } };
   const types = await Promise.all(schemas.map((schema) => compile(schema, schema.title!, options)));
   return `// Made from configs/schemas/ by \`npm run types\`.\n\n${types.join('\n')}`;

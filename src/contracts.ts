@@ -14,6 +14,11 @@ export type FeatureMaps = Readonly<Record<string, tf.Tensor4D>>;
 export interface Mode {
   readonly training: boolean;
   readonly seed?: number;
+  /**
+   * What batch norms normalise by in training: the `batch`'s own statistics, which then move the running ones (default), or the
+   * `running` ones, which stay.
+   */
+  readonly statistics?: 'batch' | 'running';
 }
 
 /** A parameter as a checkpoint knows it. */
@@ -82,6 +87,70 @@ export interface ImageClassifier {
   };
   /** Pictures [n, height, width, channels] to logits [n, numLabels]; the caller disposes them. */
   forward(pixels: tf.Tensor4D): { readonly logits: tf.Tensor2D };
+  readonly parameters: Parameters;
+  dispose(): void;
+}
+
+/** A whole model that gives each pixel a class. */
+export interface Segmenter {
+  readonly config: {
+    /** Names of the classes by index. */
+    readonly id2label: Readonly<Record<number, string>>;
+    readonly numLabels: number;
+  };
+  /** The least height and width of a picture, in pixels. */
+  readonly smallest: number;
+  /** Pictures [n, height, width, channels] to logits [n, height, width, numLabels]; the caller disposes them. */
+  forward(pixels: tf.Tensor4D): { readonly logits: tf.Tensor4D };
+  /** The same logits [n, h, w, numLabels] before they are brought to the pictures' size, bilinear; the caller disposes them. */
+  coarseLogits(pixels: tf.Tensor4D): tf.Tensor4D;
+  readonly parameters: Parameters;
+  dispose(): void;
+}
+
+/** Which pixels of a picture belong to an object, packed to a bit a pixel: pixel i is bit i % 8 of byte floor(i / 8). */
+export interface BinaryMask {
+  readonly bits: Uint8Array;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** What was found in a picture, surest first, in pixels of the picture. */
+export interface Detections {
+  /** [xmin, ymin, xmax, ymax] of each, one after the other. */
+  readonly boxes: Float32Array;
+  /** From 0 to 1. */
+  readonly scores: Float32Array;
+  /** Indices of `id2label`. */
+  readonly labels: Int32Array;
+  /** Where the model finds them. */
+  readonly masks?: readonly BinaryMask[];
+}
+
+/** What is to be found in a picture, to train on, in pixels of the picture. */
+export interface DetectionTarget {
+  /** [xmin, ymin, xmax, ymax] of each object, one after the other. */
+  readonly boxes: Float32Array;
+  readonly labels: Int32Array;
+  /** For models that find masks. */
+  readonly masks?: readonly BinaryMask[];
+}
+
+/** A whole model that finds objects. Pictures are [height, width, channels], of values from 0 to 1, of any size each. */
+export interface Detector {
+  readonly config: {
+    /** Names of the classes by label. */
+    readonly id2label: Readonly<Record<number, string>>;
+    readonly numLabels: number;
+  };
+  /** What is in each picture. Throws E_NON_FINITE where the model gives NaN or Infinity. */
+  detect(pictures: readonly tf.Tensor3D[]): readonly Detections[];
+  /** The losses of a training step by name, to be added up; the caller disposes them. */
+  losses(
+    pictures: readonly tf.Tensor3D[],
+    targets: readonly DetectionTarget[],
+    mode?: Mode,
+  ): Readonly<Record<string, tf.Scalar>>;
   readonly parameters: Parameters;
   dispose(): void;
 }
@@ -199,6 +268,8 @@ export type ParameterLayout =
   | 'conv2d'
   /** [channels, 1, height, width], turned to [height, width, channels, 1] */
   | 'depthwise'
+  /** A transposed convolution's [in, out, height, width], turned to [in, height, width, out] */
+  | 'transposed'
   /** [out, in], turned to [in, out] */
   | 'linear'
   /** left as it is */
@@ -219,6 +290,10 @@ export interface ParameterOptions {
   readonly part?: 'body' | 'head';
   /** `same-size`: any stored shape with as many elements will do. Default `exact`. */
   readonly match?: 'exact' | 'same-size';
+  /** A shape of as many elements in which the stored values are seen before they are turned, as [out, in, height, width]. */
+  readonly view?: readonly number[];
+  /** `statistic`: kept up by its layer, and never trained. Default `weight`. */
+  readonly role?: 'weight' | 'statistic';
 }
 
 /**
@@ -228,12 +303,14 @@ export interface ParameterOptions {
 export interface Scope {
   /** The scope of names that begin with `name.`. */
   within(name: string | number): Scope;
+  /** The same for a model inside of this one, which sees its `parameters` under the names that follow. */
+  inner(name: string): Scope;
   /**
    * Declares a parameter of this shape in the checkpoint's layout. A name declared twice throws E_PLUGIN; a shape or an
    * initialiser that is none, E_ARGUMENT.
    */
   parameter(name: string, shape: readonly number[], options: ParameterOptions): Parameter;
-  /** All that was declared through this scope, under its full names. */
+  /** All that was declared through this scope, under full names; within an inner model, under those that follow its own. */
   readonly parameters: Parameters;
 }
 
@@ -275,3 +352,35 @@ export interface BackbonePlugin<Config = unknown> {
   /** Builds the classifier, for `AutoModelForImageClassification`. A plugin need not have it. */
   createImageClassifier?(scope: Scope, config: Config): ImageClassifier;
 }
+
+/** Plugins of one kind, looked up by type. */
+export interface PluginList<Plugin> {
+  readonly types: readonly string[];
+  /** The plugin of this type, or E_PLUGIN naming the known ones. */
+  get(type: string): Plugin;
+}
+
+/** The models that heads are part of, by what they do. */
+export interface HeadModels {
+  readonly 'semantic-segmentation': Segmenter;
+  readonly 'object-detection': Detector;
+  /** Its models find objects with masks. */
+  readonly 'instance-segmentation': Detector;
+}
+export type HeadTask = keyof HeadModels;
+
+/** A kind of model on a backbone of any kind, as a value. */
+export interface HeadPlugin<Config = unknown, Task extends HeadTask = HeadTask> {
+  /** The `model_type` of its config files. */
+  readonly type: string;
+  /** What its models do, as `pipeline` calls it. */
+  readonly task: Task;
+  /** How checkpoints with names of others are read. */
+  readonly checkpoints?: CheckpointForms;
+  /** Checks a parsed config file and reads it. Throws E_CONFIG. */
+  readConfig(json: unknown, origin: ConfigOrigin): Config;
+  /** Builds the model, its backbone included, from parameters of `scope`; they hold no values yet. */
+  create(scope: Scope, config: Config, backbones: PluginList<BackbonePlugin>): HeadModels[Task];
+}
+
+export type Plugin = BackbonePlugin | HeadPlugin;

@@ -1,21 +1,31 @@
-import type { BackbonePlugin } from './contracts.js';
+import type { BackbonePlugin, HeadPlugin, HeadTask, Plugin, PluginList } from './contracts.js';
 import { ConvNextV2Error, didYouMean, show } from './errors.js';
 
-/** A list of plugins, looked up by type. Making one, or importing a plugin, registers nothing anywhere else. */
-export interface Registry {
-  readonly types: readonly string[];
-  /** The plugin of this type, or E_PLUGIN naming the known ones. */
-  get(type: string): BackbonePlugin;
+/** A list of backbones, with the models that are built on them. Making one, or importing a plugin, registers nothing elsewhere. */
+export interface Registry extends PluginList<BackbonePlugin> {
+  readonly heads: PluginList<HeadPlugin>;
+  /** Both. */
+  readonly all: PluginList<Plugin>;
 }
 
 /** The plugin as it is, its config type inferred: what `readConfig` gives is what `create` takes. */
-export function definePlugin<Config>(plugin: BackbonePlugin<Config>): BackbonePlugin<Config> {
+export function definePlugin<Config>(plugin: BackbonePlugin<Config>): BackbonePlugin<Config>;
+export function definePlugin<Config, Task extends HeadTask>(plugin: HeadPlugin<Config, Task>): HeadPlugin<Config, Task>;
+export function definePlugin<T>(plugin: T): T {
   return plugin;
 }
 
 /** A registry of these plugins. Two of one type throw E_PLUGIN. To extend one: `createRegistry([mine], defaultRegistry())`. */
-export function createRegistry(plugins: readonly BackbonePlugin[], base?: Registry): Registry {
-  const byType = new Map<string, BackbonePlugin>(base?.types.map((type) => [type, base.get(type)]));
+export function createRegistry(plugins: readonly Plugin[], base?: Registry): Registry {
+  const every = [...(base?.all.types.map((type) => base.all.get(type)) ?? []), ...plugins];
+  const isHead = (plugin: Plugin): plugin is HeadPlugin => 'task' in plugin;
+  const all = listOf(every);
+  const backbones = listOf(every.filter((plugin) => !isHead(plugin)) as BackbonePlugin[]);
+  return { ...backbones, heads: listOf(every.filter(isHead)), all };
+}
+
+function listOf<P extends Plugin>(plugins: readonly P[]): PluginList<P> {
+  const byType = new Map<string, P>();
   for (const plugin of plugins) {
     if (byType.has(plugin.type)) {
       throw new ConvNextV2Error('E_PLUGIN', {

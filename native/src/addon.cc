@@ -526,6 +526,30 @@ napi_value interpolate(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// copyBox(box [18]: sizes, strides in x, strides in out; x, first of x, out, first of out)
+napi_value copyBox(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const int32_t *v = call.ints(0, 18);
+  if (!call.ok()) return nullptr;
+  Box box;
+  double last[2] = {call.number(2), call.number(4)};
+  const double first[2] = {last[0], last[1]};
+  for (int i = 0; i < 6; i++) {
+    box.size[i] = v[i], box.in[i] = v[6 + i], box.out[i] = v[12 + i];
+    if (v[i] < 1 || v[6 + i] < 0 || v[12 + i] < 0) call.fail("a number of a box is out of range");
+    last[0] += (double)(v[i] - 1) * v[6 + i];
+    last[1] += (double)(v[i] - 1) * v[12 + i];
+  }
+  long sizes[2] = {0, 0};
+  const float *x = call.floats(1, -1, &sizes[0]);
+  float *out = call.floats(3, -1, &sizes[1]);
+  for (int i = 0; i < 2; i++) {
+    if (!(first[i] >= 0 && last[i] < sizes[i])) call.fail("a box is outside its array");
+  }
+  if (call.ok()) call.kernels->copyBox(box, x + (long)first[0], out + (long)first[1]);
+  return nullptr;
+}
+
 // weighBytes(x [outer, from, inner], outer, from, inner, first [to], count [to], values [to, taps], to, taps, out [outer, to, inner])
 napi_value weighBytes(napi_env env, napi_callback_info info) {
   Call call(env, info);
@@ -635,6 +659,7 @@ napi_value kernelsOf(napi_env env, const Kernels *kernels) {
   define(env, object, "depthwise", depthwise, kernels);
   define(env, object, "pool", pool, kernels);
   define(env, object, "interpolate", interpolate, kernels);
+  define(env, object, "copyBox", copyBox, kernels);
   define(env, object, "weighBytes", weighBytes, kernels);
   return object;
 }

@@ -3,6 +3,7 @@
 
 #include "block.h"
 #include "bytes.h"
+#include "copy.h"
 #include "depthwise-any.h"
 #include "elementwise.h"
 #include "pooling.h"
@@ -175,5 +176,5 @@ extern const Kernels ISA = {
     ISA_NAME, LANES, packedSize, pack, packDepthwise, blocks, matMul, patches, layerNorms, gelus, means,
     binary, unary, sums, adamW, matMulTransposed, depthwiseInputOf, depthwiseFilterOf, patchesFilter, patchesInput,
     layerNormGradient, responseNorm, responseNormGradient, geluGradient, peak,
-    winogradSize, packWinograd, winograd, convolution, depthwise, pool, interpolate, weighBytes,
+    winogradSize, packWinograd, winograd, convolution, depthwise, pool, interpolate, copyBox, weighBytes,
 };

@@ -40,6 +40,11 @@ struct AdamW {
   float beta1, rest1, beta2, rest2, epsilon, kept, rate, rootScale;
 };
 
+/** A box of six axes in two arrays: its size, and how far apart neighbours lie in each. */
+struct Box {
+  long size[6], in[6], out[6];
+};
+
 struct Kernels {
   const char *name;
   int lanes;
@@ -82,6 +87,7 @@ struct Kernels {
   void (*depthwise)(const Geometry &geometry, const float *x, const float *packed, const float *bias, Limits limits, float *out);
   void (*pool)(const Maps &maps, const float *x, const int32_t *rows, const int32_t *columns, bool greatest, float *out);
   void (*interpolate)(const Maps &maps, const float *x, const int32_t *rows, const float *rowShares, const int32_t *columns, const float *columnShares, float *out);
+  void (*copyBox)(const Box &box, const float *x, float *out);
   void (*weighBytes)(const uint8_t *x, long outer, long from, long inner, const Weights &weights, uint8_t *out);
 };
 

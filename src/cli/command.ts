@@ -57,6 +57,13 @@ export function readCount(option: string, text: string): number {
   throw new ConvNextV2Error('E_USAGE', { path: option, wanted: 'a whole number of at least 1', got: show(text) });
 }
 
+/** A number from 0 to 1 from an option. Throws E_USAGE. */
+export function readShare(option: string, text: string): number {
+  const share = Number(text);
+  if (text.trim() !== '' && share >= 0 && share <= 1) return share;
+  throw new ConvNextV2Error('E_USAGE', { path: option, wanted: 'a number from 0 to 1', got: show(text) });
+}
+
 /** Names separated by commas. Throws E_USAGE where one is empty. */
 export function readNames(option: string, text: string): readonly string[] {
   const names = text.split(',').map((name) => name.trim());

@@ -12,8 +12,15 @@ export interface Input {
 
 const IN_A_FOLDER = '**/*.{jpg,jpeg,png,webp,avif,tif,tiff,gif}';
 
-/** The picture of a picture's features, as `features --picture` calls it: not taken for a picture where folders are searched. */
+/** The picture of a picture's features, as `features --picture` calls it. */
 export const DRAWING = '.features.png';
+/** The classes of a picture's pixels, and a picture of them, as `segment` calls them. */
+export const CLASSES = '.classes.png';
+export const OVERLAY = '.overlay.png';
+/** What we write ourselves is not taken for a picture where folders are searched. */
+/** The picture of what was found in a picture, as `detect --out` calls it. */
+export const DETECTIONS = '.detections.png';
+const OURS = [DRAWING, CLASSES, OVERLAY, DETECTIONS];
 
 /**
  * The pictures that are meant by files, folders (with all that is in them and ends like a picture) and globs, each folder's and
@@ -44,7 +51,7 @@ async function find(path: string): Promise<readonly Input[]> {
 
 async function search(folder: string, pattern: string): Promise<readonly Input[]> {
   const files = await glob(pattern, { cwd: folder, caseSensitiveMatch: false, expandDirectories: false });
-  const pictures = files.filter((file) => !file.endsWith(DRAWING)).sort();
+  const pictures = files.filter((file) => !OURS.some((ending) => file.endsWith(ending))).sort();
   // a pattern such as */../../* leads out of its folder, and must not lead the files there
   const nameOf = (file: string) => (file.startsWith('..') ? basename(file) : file);
   return pictures.map((file) => ({ picture: join(folder, file), name: nameOf(file) }));

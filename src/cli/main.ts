@@ -5,16 +5,24 @@ import { ConvNextV2Error, didYouMean } from '../errors.js';
 import { classify } from './classify.js';
 import { type Command, oneLine, print, progress } from './command.js';
 import { convert } from './convert.js';
+import { detect } from './detect.js';
 import { download } from './download.js';
+import { evalDetection } from './eval-detection.js';
+import { evalSegmentation } from './eval-segmentation.js';
 import { features } from './features.js';
 import { inspect } from './inspect.js';
 import { models } from './models.js';
+import { segment } from './segment.js';
 import { verify } from './verify.js';
 import '../index.js';
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   features,
   classify,
+  detect,
+  'eval-detection': evalDetection,
+  segment,
+  'eval-segmentation': evalSegmentation,
   inspect,
   convert,
   verify,
@@ -28,7 +36,7 @@ Usage: convnextv2 COMMAND [OPTIONS]
 
 Commands:
 ${Object.entries(COMMANDS)
-  .map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(18)} ${summary}`)
   .join('\n')}
 
 convnextv2 COMMAND --help tells more; convnextv2 --version prints the version.

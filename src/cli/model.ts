@@ -60,11 +60,15 @@ export async function openModel<Model>(
 }
 
 /** Says of fresh weights that they are. */
-export function warnUntrained({ trained, seed }: ModelChoice, what: string): void {
+export function warnUntrained(
+  { trained, seed }: ModelChoice,
+  what: string,
+  example = 'facebook/convnextv2-tiny-1k-224',
+): void {
   if (trained) return;
   console.error(
-    `The weights are untrained (seed ${seed}): ${what}. For trained weights, give a model of the ` +
-      'Hub as --model, such as facebook/convnextv2-tiny-1k-224; convnextv2 models lists them.',
+    `The weights are untrained (seed ${seed}): ${what}. For trained weights, give a model of the Hub as --model, such as ` +
+      `${example}; convnextv2 models lists them.`,
   );
 }
 

@@ -8,18 +8,26 @@ export function packageFile(...parts: readonly string[]): string {
   return join(dirname(createRequire(import.meta.url).resolve('convnextv2/package.json')), ...parts);
 }
 
-/** The names of the backbone configs that ship with the package, as `convnextv2-atto`. */
-export function shippedConfigNames(): readonly string[] {
-  return readdirSync(packageFile('configs', 'backbones'))
-    .filter((file) => file.endsWith('.json'))
-    .map((file) => file.slice(0, -'.json'.length))
-    .sort();
+/** The kinds of model that configs ship for: their folders. */
+const KINDS = ['backbones', 'segmenters', 'detectors'] as const;
+export type ShippedKind = (typeof KINDS)[number];
+
+/** The names of the configs that ship with the package, as `convnextv2-atto`: of one kind, or of all. */
+export function shippedConfigNames(...kinds: readonly ShippedKind[]): readonly string[] {
+  return (kinds.length > 0 ? kinds : KINDS).flatMap((kind) =>
+    readdirSync(packageFile('configs', kind))
+      .filter((file) => file.endsWith('.json'))
+      .map((file) => file.slice(0, -'.json'.length))
+      .sort(),
+  );
 }
 
-/** The file of a shipped config. An unknown name throws E_SOURCE. */
-export function shippedConfigPath(name: string): string {
-  const names = shippedConfigNames();
-  if (names.includes(name)) return packageFile('configs', 'backbones', `${name}.json`);
+/** The file of a shipped config, of one of these kinds. An unknown name throws E_SOURCE. */
+export function shippedConfigPath(name: string, ...kinds: readonly ShippedKind[]): string {
+  const among = kinds.length > 0 ? kinds : KINDS;
+  const kind = among.find((kind) => shippedConfigNames(kind).includes(name));
+  if (kind) return packageFile('configs', kind, `${name}.json`);
+  const names = shippedConfigNames(...among);
   throw new ConvNextV2Error('E_SOURCE', {
     path: 'config name',
     wanted: `one of ${names.join(', ')}`,

@@ -5,8 +5,17 @@ import { ConvNextV2Error, didYouMean, type Problem, show } from '../errors.js';
 import { packageFile } from './package-files.js';
 
 /** The kinds of config files: one schema each, under configs/schemas/. */
-export type SchemaName = 'convnextv2' | 'convnext' | 'preprocessor';
-const SCHEMAS: readonly SchemaName[] = ['convnextv2', 'convnext', 'preprocessor'];
+const SCHEMAS = [
+  'convnextv2',
+  'convnext',
+  'upernet',
+  'faster-rcnn',
+  'mask-rcnn',
+  'retinanet',
+  'fcos',
+  'preprocessor',
+] as const;
+export type SchemaName = (typeof SCHEMAS)[number];
 
 /** A hostile file can have millions of unknown keys; looking for a near one for each takes its time. */
 const MAX_PROBLEMS = 1000;

@@ -8,7 +8,8 @@ import { drawText, LINE_HEIGHT, textWidth } from './text.js';
 
 /** Taller photographs are drawn at this height: five tiles of 24 megapixels would fill the memory. */
 const MAX_HEIGHT = 512;
-const GAP = 8;
+/** Between what is drawn side by side, in pixels. */
+export const GAP = 8;
 
 /** Encodes a picture of one to four channels as PNG. Throws E_IMAGE for data that are none, E_PEER without sharp. */
 export async function encodePng(image: RawImage): Promise<Uint8Array> {
@@ -35,7 +36,7 @@ export interface Tile {
 
 /**
  * Rows of pictures on white, all of this height in pixels, with lines of text below each; the font has letters, digits and
- * `. , -`. Throws E_IMAGE for data that are no picture, E_SHAPE for more than four channels, E_ARGUMENT for a
+ * `. , - %`. Throws E_IMAGE for data that are no picture, E_SHAPE for more than four channels, E_ARGUMENT for a
  * height that is none, E_LIMIT for more than the memory can hold.
  */
 export function pictureSheet(rows: readonly (readonly Tile[])[], height: number): RawImage {
@@ -102,11 +103,13 @@ function atHeight(image: RawImage, height: number, filter: 'bicubic' | 'nearest'
 
 const total = (lengths: readonly number[]): number => lengths.reduce((sum, length) => sum + length, 0);
 
-function blank(height: number, width: number): RawImage {
+/** A white picture. */
+export function blank(height: number, width: number): RawImage {
   return { data: newBytes(height, width, 3).fill(255), width, height, channels: 3 };
 }
 
-function paste(canvas: RawImage, image: RawImage, left: number, top: number): void {
+/** Puts an RGB picture onto another one, which has room for it. */
+export function paste(canvas: RawImage, image: RawImage, left: number, top: number): void {
   for (let y = 0; y < image.height; y++) {
     const row = image.data.subarray(y * image.width * 3, (y + 1) * image.width * 3);
     canvas.data.set(row, ((top + y) * canvas.width + left) * 3);

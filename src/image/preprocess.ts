@@ -43,13 +43,19 @@ function crop(image: RawImage, height: number, width: number, limits: Required<I
   return centerCrop(image, height, width);
 }
 
+/** How bytes become values. */
+export type ValueSettings = Pick<
+  ImageProcessorSettings,
+  'doRescale' | 'rescaleFactor' | 'doNormalize' | 'imageMean' | 'imageStd'
+>;
+
 /**
  * What each byte of each channel becomes, rescaled and normalised with numpy's roundings: rescaling in double precision,
  * normalising in single. Throws E_SHAPE where there are not as many means as channels, E_NON_FINITE for an overflow.
  */
 export function valueTables(
-  { channels }: RawImage,
-  settings: ImageProcessorSettings,
+  { channels }: Pick<RawImage, 'channels'>,
+  settings: ValueSettings,
   name: string,
 ): readonly Float32Array[] {
   const { doRescale, rescaleFactor, doNormalize, imageMean, imageStd } = settings;

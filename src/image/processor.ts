@@ -1,14 +1,11 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import { ensureBackend } from '../backend/use-backend.js';
-import { ConvNextV2Error, show } from '../errors.js';
 import type { HubOptions } from '../weights/hub/settings.js';
 import { openPreprocessor } from '../weights/source.js';
-import { decodeImage } from './decode.js';
 import type { ImageSource } from './image-source.js';
 import { type ImageLimits, readLimits } from './limits.js';
 import type { PilFilter } from './pil-resize.js';
-import { resizeAndCrop, valueTables } from './preprocess.js';
-import type { RawImage } from './raw-image.js';
+import { resizeAndCrop } from './preprocess.js';
 import {
   type ImageProcessorOptions,
   type ImageProcessorSettings,
@@ -17,6 +14,7 @@ import {
   readSettings,
   toFile,
 } from './settings.js';
+import { readLayout, toPixels } from './to-pixels.js';
 
 /** Options of one call: what to do otherwise than the processor is set to, and how to give it. */
 export interface PreprocessOptions extends ImageProcessorOptions {
@@ -79,63 +77,13 @@ export class ConvNextImageProcessor implements ImageProcessorSettings {
     options: PreprocessOptions = {},
   ): Promise<{ readonly pixelValues: tf.Tensor4D }> {
     await ensureBackend();
-    const { layout = 'NHWC', limits: wantedLimits = {}, ...overrides } = options;
-    if (layout !== 'NHWC' && layout !== 'NCHW') {
-      throw new ConvNextV2Error('E_ARGUMENT', { path: 'layout', wanted: 'NHWC or NCHW', got: show(layout) });
-    }
+    const { layout: wantedLayout, limits: wantedLimits = {}, ...overrides } = options;
+    const layout = readLayout(wantedLayout);
     const given = Object.entries(overrides).filter(([, value]) => value !== undefined);
     const settings = given.length > 0 ? new ConvNextImageProcessor({ ...this, ...Object.fromEntries(given) }) : this;
     const limits = readLimits(wantedLimits);
-    const pictures = named(images);
-    const processed: RawImage[] = [];
-    for (const [source, name] of pictures) {
-      const image = resizeAndCrop(await decodeImage(source, { ...limits, name }), settings, limits, name);
-      processed.push(image);
-      checkAlike(image, processed[0], name, pictures[0][1]);
-    }
-    const tables = valueTables(processed[0], settings, pictures[0][1]);
-    const { height, width, channels } = processed[0];
-    const n = processed.length;
-    const values = fill(processed, tables, layout);
-    const shape: [number, number, number, number] =
-      layout === 'NHWC' ? [n, height, width, channels] : [n, channels, height, width];
-    return { pixelValues: tf.tensor4d(values, shape) };
+    return toPixels(images, settings, { layout, limits }, (image, name) =>
+      resizeAndCrop(image, settings, limits, name),
+    );
   }
-}
-
-/** Each picture and what to call it in messages. */
-function named(images: ImageSource | readonly ImageSource[]): readonly (readonly [ImageSource, string])[] {
-  const list = Array.isArray(images) ? (images as readonly ImageSource[]) : [images as ImageSource];
-  if (list.length === 0) {
-    throw new ConvNextV2Error('E_ARGUMENT', { path: 'images', wanted: 'at least one picture', got: 'an empty list' });
-  }
-  return list.map((source, i) => {
-    const isPath = typeof source === 'string' || source instanceof URL;
-    return [source, isPath ? String(source) : list === images ? `images[${i}]` : 'image'];
-  });
-}
-
-function checkAlike(image: RawImage, first: RawImage, name: string, firstName: string): void {
-  const [got, wanted] = [image, first].map(({ height, width, channels }) => `${height} x ${width} x ${channels}`);
-  if (got === wanted) return;
-  throw new ConvNextV2Error('E_SHAPE', {
-    path: name,
-    wanted: `${wanted}, as ${firstName} is, resized and cropped`,
-    got,
-    suggestion: 'pass them one by one, or let doResize, doCenterCrop and doConvertRgb make them alike',
-  });
-}
-
-function fill(images: readonly RawImage[], tables: readonly Float32Array[], layout: 'NHWC' | 'NCHW'): Float32Array {
-  const { height, width, channels } = images[0];
-  const plane = height * width;
-  const [pixelStep, channelStep] = layout === 'NHWC' ? [channels, 1] : [1, plane];
-  const values = new Float32Array(images.length * plane * channels);
-  for (const [i, { data }] of images.entries()) {
-    for (const [c, table] of tables.entries()) {
-      let to = i * plane * channels + c * channelStep;
-      for (let from = c; from < data.length; from += channels, to += pixelStep) values[to] = table[data[from]];
-    }
-  }
-  return values;
 }

@@ -91,11 +91,12 @@ export function toFile(options: ImageProcessorOptions): Readonly<Record<string, 
   };
 }
 
-function isRecord(value: unknown): value is object {
+export function isRecord(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function rename(record: object, keys: Readonly<Record<string, string>>, path: string): Record<string, unknown> {
+/** A record under the keys of a file. Throws E_CONFIG for names that are none. */
+export function rename(record: object, keys: Readonly<Record<string, string>>, path: string): Record<string, unknown> {
   const given = Object.entries(record).filter(([, value]) => value !== undefined);
   const known = Object.keys(keys);
   const unknown = given.filter(([key]) => !known.includes(key));
@@ -139,7 +140,7 @@ export function readSettings(json: unknown, file: string): ImageProcessorSetting
 }
 
 /** The reference also takes a size as [height, width]. */
-function withoutLists(json: unknown): unknown {
+export function withoutLists(json: unknown): unknown {
   if (!isRecord(json)) return json;
   const config: Record<string, unknown> = { ...json };
   for (const key of ['size', 'crop_size']) {
@@ -150,14 +151,17 @@ function withoutLists(json: unknown): unknown {
 }
 
 /** The keys of a file that are no settings, to be written back: all but what names the file's own schema and class. */
-export function otherKeys(json: object): Readonly<Record<string, unknown>> {
-  const ours: readonly string[] = [...Object.values(KEYS), '$schema', 'image_processor_type', 'feature_extractor_type'];
+export function otherKeys(
+  json: object,
+  keys: Readonly<Record<string, string>> = KEYS,
+): Readonly<Record<string, unknown>> {
+  const ours: readonly string[] = [...Object.values(keys), '$schema', 'image_processor_type', 'feature_extractor_type'];
   return Object.fromEntries(Object.entries(json).filter(([key]) => !ours.includes(key)));
 }
 
-type FileSize = NonNullable<PreprocessorConfigFile['size']>;
+export type FileSize = NonNullable<PreprocessorConfigFile['size']>;
 
-function readSize(size: FileSize, number: 'shortest' | 'square'): PixelSize {
+export function readSize(size: FileSize, number: 'shortest' | 'square'): PixelSize {
   if (typeof size === 'number') return number === 'shortest' ? { shortestEdge: size } : { height: size, width: size };
   const entries = Object.entries(SIZE_KEYS).map(([key, name]) => [key, size[name]]);
   return Object.fromEntries(entries.filter(([, value]) => value != null));

@@ -44,6 +44,7 @@ const GLYPHS: Readonly<Record<string, string>> = {
   '.': '00000cc',
   ',': '00000c48',
   '-': '000v000',
+  '%': 'op248j3',
   ' ': '0000000',
 };
 /** Stands for every character that the font lacks. */
@@ -71,4 +72,21 @@ export function drawText(canvas: RawImage, text: string, left: number, top: numb
       }
     }
   }
+}
+
+/** The height of a capital of `textPath`, and how far a letter reaches with the space behind it, in its own units. */
+export const GLYPH = { height: 7, advance: 6 } as const;
+
+/** The letters as the path of an SVG, from its upper left corner on, each pixel of the font being a square of `unit`. */
+export function textPath(text: string, left: number, top: number, unit: number): string {
+  return [...text.toLowerCase()]
+    .flatMap((character, i) =>
+      [...(GLYPHS[character] ?? UNKNOWN)].flatMap((digit, y) =>
+        [0, 1, 2, 3, 4].flatMap((x) => {
+          if (!(Number.parseInt(digit, 32) & (16 >> x))) return [];
+          return [`M${left + (i * GLYPH.advance + x) * unit} ${top + y * unit}h${unit}v${unit}h${-unit}z`];
+        }),
+      ),
+    )
+    .join('');
 }

@@ -42,23 +42,29 @@ export interface Conv2dOptions {
   readonly padding?: number;
   /** The deviation of fresh weights. */
   readonly deviation: number;
+  /** Where fresh biases start. Default 0. */
+  readonly bias?: number;
+  /** What follows it. Default `linear`: nothing. */
+  readonly activation?: 'linear' | 'relu';
+  readonly part?: 'body' | 'head';
 }
 
 /** A convolution with bias, as torch.nn.Conv2d; parameters `weight` [to, from, kernel, kernel] and `bias`. */
 export function conv2d(
   scope: Scope,
-  { from, to, kernel, stride = 1, padding = 0, deviation }: Conv2dOptions,
+  { from, to, kernel, stride = 1, padding = 0, deviation, bias: start = 0, activation, part }: Conv2dOptions,
 ): ParametricLayer {
   const weight = scope.parameter('weight', [to, from, kernel, kernel], {
     layout: 'conv2d',
     init: { truncatedNormal: deviation },
+    part,
   });
-  const bias = scope.parameter('bias', [to], { init: ZEROS });
+  const bias = scope.parameter('bias', [to], { init: { constant: start }, part });
   return layer(
     (x: tf.Tensor4D) => {
       const filter = weight.variable as tf.Variable<tf.Rank.R4>;
       return padded(x, padding, (y, pad) =>
-        tf.fused.conv2d({ x: y, filter, strides: stride, pad, bias: bias.variable }),
+        tf.fused.conv2d({ x: y, filter, strides: stride, pad, bias: bias.variable, activation }),
       );
     },
     { weight, bias },
@@ -111,19 +117,22 @@ export interface LinearOptions {
   readonly to: number;
   readonly deviation: number;
   readonly part?: 'body' | 'head';
+  /** [channels, height, width], where it takes a flattened map: the checkpoint flattens it in this order, and ours channels last. */
+  readonly map?: readonly [number, number, number];
 }
 
 /** A linear map of the channels, as torch.nn.Linear; parameters `weight` [to, from] and `bias`. */
-export function linear(scope: Scope, { from, to, deviation, part }: LinearOptions): ChannelLayer {
+export function linear(scope: Scope, { from, to, deviation, part, map }: LinearOptions): ChannelLayer {
   const weight = scope.parameter('weight', [to, from], {
-    layout: 'linear',
+    ...(map ? { layout: 'conv2d', view: [to, ...map] } : { layout: 'linear' }),
     init: { truncatedNormal: deviation },
     part,
   });
   const bias = scope.parameter('bias', [to], { init: ZEROS, part });
   const forward = <T extends tf.Tensor>(x: T): T => {
     const rows = tf.reshape(x, [-1, from]); // [..., from] -> [positions, from]
-    const y = tf.fused.matMul({ a: rows, b: weight.variable as tf.Variable<tf.Rank.R2>, bias: bias.variable });
+    const b = (map ? tf.reshape(weight.variable, [from, to]) : weight.variable) as tf.Tensor2D;
+    const y = tf.fused.matMul({ a: rows, b, bias: bias.variable });
     return tf.reshape(y, [...x.shape.slice(0, -1), to]) as T;
   };
   return layer(forward, { weight, bias });

@@ -8,6 +8,7 @@ import { anySeed, createNormal, createRandom, type Random } from './random.js';
 const TO_TFJS: Readonly<Record<ParameterLayout, readonly number[] | undefined>> = {
   conv2d: [2, 3, 1, 0],
   depthwise: [2, 3, 0, 1],
+  transposed: [0, 2, 3, 1],
   linear: [1, 0],
   plain: undefined,
 };
@@ -15,13 +16,15 @@ const TO_TFJS: Readonly<Record<ParameterLayout, readonly number[] | undefined>> 
 /** A parameter that a layer has asked for; it holds values from `fill` to `dispose`. */
 export class DeclaredParameter implements Parameter {
   #variable: tf.Variable | undefined;
-  #trainable = true;
+  #trainable: boolean;
 
   constructor(
     readonly name: string,
     readonly shape: readonly number[],
     readonly options: ParameterOptions,
-  ) {}
+  ) {
+    this.#trainable = options?.role !== 'statistic';
+  }
 
   get size(): number {
     return this.shape.reduce((product, length) => product * length, 1);
@@ -41,18 +44,19 @@ export class DeclaredParameter implements Parameter {
   }
 
   set trainable(trainable: boolean) {
-    this.#trainable = trainable;
-    if (this.#variable) this.#variable.trainable = trainable;
+    this.#trainable = trainable && this.options.role !== 'statistic';
+    if (this.#variable) this.#variable.trainable = this.#trainable;
   }
 
   /** Takes values in the checkpoint's layout; the array is the parameter's from then on. */
   fill(values: Float32Array): void {
     this.dispose();
+    const shape = this.options.view ?? this.shape;
     const permutation = TO_TFJS[this.options.layout ?? 'plain'];
     // in plain loops: tfjs' own transpose takes ten times as long
-    const turned = permutation && permuted(this.shape, permutation);
+    const turned = permutation && permuted(shape, permutation);
     this.#variable = tf.tidy(() => {
-      const tensor = tf.tensor(turned?.convert(values) ?? values, [...(turned?.shape ?? this.shape)], 'float32');
+      const tensor = tf.tensor(turned?.convert(values) ?? values, [...(turned?.shape ?? shape)], 'float32');
       return tf.keep(tf.variable(tensor, this.#trainable));
     });
   }
@@ -60,10 +64,8 @@ export class DeclaredParameter implements Parameter {
   stored(values: tf.Tensor = this.variable): tf.Tensor {
     const permutation = TO_TFJS[this.options.layout ?? 'plain'];
     if (!permutation) return tf.clone(values);
-    return tf.transpose(
-      values,
-      permutation.map((_, axis) => permutation.indexOf(axis)),
-    );
+    const back = permutation.map((_, axis) => permutation.indexOf(axis));
+    return tf.tidy(() => tf.reshape(tf.transpose(values, back), [...this.shape]));
   }
 
   dispose(): void {
@@ -76,13 +78,16 @@ export class DeclaredParameter implements Parameter {
 export interface DeclaringScope extends Scope {
   readonly parameters: ReadonlyMap<string, DeclaredParameter>;
   within(name: string | number): DeclaringScope;
+  inner(name: string): DeclaringScope;
 }
 
 /** An empty scope. Building a model in it costs no memory: its parameters have shapes and no values. */
 export function createScope(): DeclaringScope {
   const all = new Map<string, DeclaredParameter>();
-  const at = (prefix: string): DeclaringScope => ({
-    within: (name) => at(`${prefix}${name}.`),
+  /** `outer`: how much of the prefix is none of the inner model's business. */
+  const at = (prefix: string, outer: number): DeclaringScope => ({
+    within: (name) => at(`${prefix}${name}.`, outer),
+    inner: (name) => at(`${prefix}${name}.`, prefix.length + name.length + 1),
     parameter(name, shape, options) {
       const parameter = new DeclaredParameter(prefix + name, shape, options);
       checkDeclaration(parameter);
@@ -97,10 +102,12 @@ export function createScope(): DeclaringScope {
       return parameter;
     },
     get parameters() {
-      return prefix === '' ? all : new Map([...all].filter(([name]) => name.startsWith(prefix)));
+      if (prefix === '') return all;
+      const own = [...all].filter(([name]) => name.startsWith(prefix));
+      return new Map(own.map(([name, parameter]) => [name.slice(outer), parameter]));
     },
   });
-  return at('');
+  return at('', 0);
 }
 
 /** Throws E_ARGUMENT for a shape that is none, and for no initialiser: drawing with a deviation of NaN would never end. */

@@ -16,8 +16,8 @@ export type Resampling = 'bilinear' | 'nearest' | 'average';
  * Kernel: `ConvNextV2Resample` { x }, { height, width, how }.
  */
 export function resample(x: tf.Tensor4D, [height, width]: readonly [number, number], how: Resampling): tf.Tensor4D {
-  if (how !== 'nearest' && !Object.hasOwn(TAPS, how)) {
-    const wanted = ['nearest', ...Object.keys(TAPS)].join(', ');
+  if (!Object.hasOwn(TAPS, how)) {
+    const wanted = Object.keys(TAPS).join(', ');
     throw new ConvNextV2Error('E_ARGUMENT', { path: 'how', wanted: `one of ${wanted}`, got: show(how) });
   }
   for (const side of [height, width]) {
@@ -26,7 +26,7 @@ export function resample(x: tf.Tensor4D, [height, width]: readonly [number, numb
   }
   const composed = (): tf.Tensor4D => {
     const [, h, w] = x.shape;
-    if (how === 'nearest') return tf.gather(tf.gather(x, sources(h, height), 1), sources(w, width), 2);
+    if (how === 'nearest') return nearest(x, height, width);
     // linear and separable: a constant matrix for each axis says it all
     const turned = alongHeight(matrix(w, width, how), tf.transpose(x, [0, 2, 1, 3])); // [n, width, h, c]
     return alongHeight(matrix(h, height, how), tf.transpose(turned, [0, 2, 1, 3])); // [n, height, width, c]
@@ -48,6 +48,21 @@ export function bilinearTaps(i: number, from: number, to: number): readonly [low
   const source = Math.max(0, Math.fround(Math.fround(scale * Math.fround(i + 0.5)) - 0.5));
   const low = Math.min(Math.floor(source), from - 1);
   return [low, Math.min(low + 1, from - 1), Math.min(1, Math.fround(source - low))];
+}
+
+/** The gradient of tfjs' gather goes over all values once for each cell: here it is two products, as the others' is. */
+function nearest(x: tf.Tensor4D, height: number, width: number): tf.Tensor4D {
+  const [, h, w] = x.shape;
+  const resize = tf.customGrad((x) => ({
+    value: tf.gather(tf.gather(x as tf.Tensor4D, sources(h, height), 1), sources(w, width), 2),
+    gradFunc: (dy: tf.Tensor) =>
+      tf.tidy(() => {
+        const back = (from: number, to: number) => tf.transpose(matrix(from, to, 'nearest'));
+        const turned = alongHeight(back(w, width), tf.transpose(dy as tf.Tensor4D, [0, 2, 1, 3]));
+        return alongHeight(back(h, height), tf.transpose(turned, [0, 2, 1, 3]));
+      }),
+  }));
+  return resize(x) as tf.Tensor4D;
 }
 
 function sources(from: number, to: number): tf.Tensor1D {
@@ -74,6 +89,7 @@ function matrix(from: number, to: number, how: keyof typeof TAPS): tf.Tensor2D {
 type Taps = (i: number, from: number, to: number) => readonly (readonly [index: number, weight: number])[];
 
 const TAPS = {
+  nearest: (i, from, to) => [[nearestSource(i, from, to), 1]],
   bilinear(i, from, to) {
     const [low, high, share] = bilinearTaps(i, from, to);
     return [

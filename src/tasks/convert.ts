@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Checkpoint } from '../contracts.js';
+import type { BackbonePlugin, Checkpoint } from '../contracts.js';
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
 import { defaultRegistry, type Registry } from '../registry.js';
 import { makeFolder } from '../weights/atomic.js';
@@ -43,7 +43,7 @@ export async function withCheckpoint<T>(
   use: (checkpoint: Checkpoint, opened: ModelSource) => Promise<T>,
 ): Promise<T> {
   const opened = await openConfigured(source, formsOf(registry), options);
-  const plugin = pluginOf(opened, registry);
+  const plugin = pluginOf<BackbonePlugin>(opened, registry);
   const checkpoint = await opened.openCheckpoint?.();
   if (!checkpoint) {
     throw new ConvNextV2Error('E_SOURCE', { path: `${source}`, wanted: 'weights', got: 'a config without any' });
@@ -79,7 +79,7 @@ export async function convertCheckpoint(
   }
   const [stored, name] = DTYPES[dtype];
   return withCheckpoint(source, { registry, ...options }, async (checkpoint, opened) => {
-    const plugin = pluginOf(opened, registry);
+    const plugin = pluginOf<BackbonePlugin>(opened, registry);
     const writers = (plugin.checkpoints?.namings ?? []).filter(({ write }) => write);
     const written = namingCalled(naming, writers).write!(checkpoint.tensors);
     const tensors = Array.from(written, ([own, { name, shape = checkpoint.tensors.get(own)!.shape }]) => {

@@ -1,5 +1,5 @@
 import { licenceNotice } from '../config/known-models.js';
-import type { Backbone, Checkpoint, CheckpointForms, StoredDtype, StoredTensor } from '../contracts.js';
+import type { Backbone, BackbonePlugin, Checkpoint, CheckpointForms, StoredDtype, StoredTensor } from '../contracts.js';
 import { countParameters, createScope } from '../nn/scope.js';
 import { defaultRegistry, type Registry } from '../registry.js';
 import { formsOf, pluginOf } from '../weights/auto.js';
@@ -61,7 +61,7 @@ export async function inspectModel(
   { height, width, names = false, registry = defaultRegistry(), ...options }: InspectOptions,
 ): Promise<ModelInspection> {
   const opened = await openConfigured(source, formsOf(registry), options);
-  const plugin = pluginOf(opened, registry);
+  const plugin = pluginOf<BackbonePlugin>(opened, registry);
   const build = (outFeatures?: readonly string[]) =>
     plugin.create(createScope(), plugin.readConfig(opened.config, opened.origin, { outFeatures }));
   const stages = describeStages(build(build().stageNames), height, width);

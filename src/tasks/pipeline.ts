@@ -1,11 +1,16 @@
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
 import { openClassificationPipeline } from './classification.js';
+import { openDetectionPipeline, openInstancePipeline } from './detection.js';
 import { openFeaturePipeline } from './features.js';
+import { openSegmentationPipeline } from './segmentation.js';
 
 /** The tasks, and what opens a pipeline for each. */
 const TASKS = {
   'image-classification': openClassificationPipeline,
   'image-feature-extraction': openFeaturePipeline,
+  'instance-segmentation': openInstancePipeline,
+  'object-detection': openDetectionPipeline,
+  'semantic-segmentation': openSegmentationPipeline,
 };
 
 /** The name of a task that `pipeline` can do. */

@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Backbone, BackbonePlugin, Mode, Parameter, Selection } from '../contracts.js';
-import { ConvNextV2Error, type ErrorCode } from '../errors.js';
 import { createScope } from '../nn/scope.js';
 import { buildModel } from '../weights/pretrained-model.js';
+import { close, refuses, type TestRunner } from './checks.js';
 
-/** The two functions of mocha, vitest, jest or node:test that a suite is written with. */
-export interface TestRunner {
-  describe(name: string, body: () => void): unknown;
-  it(name: string, body: () => Promise<void>): unknown;
-}
+export type { TestRunner } from './checks.js';
+export { type SegmenterCase, segmenterContract } from './segmenter.js';
 
 /** A backbone to hold to its contract, and what is known of it. */
 export interface BackboneCase {
@@ -256,16 +253,4 @@ function objective(backbone: Backbone, pixels: tf.Tensor4D, mode?: Mode): tf.Sca
     );
     return tf.sum(tf.stack(sums));
   });
-}
-
-function close(got: tf.Tensor, want: tf.Tensor, name: string): void {
-  assert.deepEqual(got.shape, want.shape, name);
-  const [a, b] = [got, want].map((tensor) => tensor.dataSync() as Float32Array);
-  const largest = b.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  const at = a.findIndex((value, i) => !(Math.abs(value - b[i]) <= 1e-5 * largest));
-  assert.equal(at, -1, `${name}: ${a[at]}, wanted ${b[at]} at ${at}`);
-}
-
-function refuses(code: ErrorCode, call: () => unknown): void {
-  assert.throws(call, (error) => error instanceof ConvNextV2Error && error.code === code, `wanted an error ${code}`);
 }

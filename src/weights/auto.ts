@@ -1,10 +1,18 @@
+import { FROM_CODE } from '../config/fields.js';
 import type {
   Backbone,
   BackbonePlugin,
   BaseModel,
   CheckpointForms,
+  Detector,
+  HeadModels,
+  HeadPlugin,
+  HeadTask,
   ImageClassifier,
+  Plugin,
+  PluginList,
   Scope,
+  Segmenter,
   Selection,
 } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
@@ -19,25 +27,20 @@ import {
 } from './pretrained-model.js';
 import type { ModelSource, SourceOptions } from './source.js';
 
-interface Registered {
-  /** Where the plugins are. Default: that of the front door, with the built-in ones. */
-  readonly registry?: Registry;
-}
-
 /** The plugin for the `model_type` of an opened source. Throws E_CONFIG where it has none, E_PLUGIN for an unknown one. */
-export function pluginOf({ config, origin }: ModelSource, registry: Registry = defaultRegistry()): BackbonePlugin {
+export function pluginOf<P>({ config, origin }: Pick<ModelSource, 'config' | 'origin'>, plugins: PluginList<P>): P {
   const type: unknown = Object(config).model_type;
-  if (typeof type === 'string') return registry.get(type);
+  if (typeof type === 'string') return plugins.get(type);
   throw new ConvNextV2Error('E_CONFIG', {
     path: `${origin.file}: /model_type`,
-    wanted: `one of ${registry.types.join(', ')}`,
+    wanted: `one of ${plugins.types.join(', ')}`,
     got: type === undefined ? 'nothing' : show(type),
   });
 }
 
-/** How the plugins of a registry understand checkpoints without a config. */
-export function formsOf(registry: Registry = defaultRegistry()): readonly (CheckpointForms | undefined)[] {
-  return registry.types.map((type) => registry.get(type).checkpoints);
+/** How plugins understand checkpoints without a config. */
+export function formsOf(plugins: PluginList<Plugin>): readonly (CheckpointForms | undefined)[] {
+  return plugins.types.map((type) => plugins.get(type).checkpoints);
 }
 
 /** The config of any registered kind of model. */
@@ -45,31 +48,39 @@ export const AutoConfig = {
   /** Throws E_SOURCE, E_JSON, E_CONFIG, E_OUT_FEATURES, E_PLUGIN. */
   async fromPretrained(
     source: string | URL,
-    { registry, ...options }: Selection & SourceOptions & Registered = {},
+    { registry = defaultRegistry(), ...options }: Selection & SourceOptions & Pick<ModelOptions, 'registry'> = {},
   ): Promise<unknown> {
-    const opened = await openConfigured(source, formsOf(registry), options);
-    return pluginOf(opened, registry).readConfig(opened.config, opened.origin, options);
+    const opened = await openConfigured(source, formsOf(registry.all), options);
+    return pluginOf(opened, registry.all).readConfig(opened.config, opened.origin, options);
   },
 };
 
 /** Options of the Auto classes' `fromPretrained`. */
-export type AutoOptions = Omit<PretrainedOptions, 'layout'> & Registered;
+export type AutoOptions = Omit<PretrainedOptions, 'layout'>;
 
-/** Opens and makes models of any registered kind; `kindOf` says what a plugin makes. */
-function auto<Model>(kindOf: (plugin: BackbonePlugin) => ModelKind<unknown, Model>) {
+/** Opens and makes models of any registered kind; `kindOf` says what a plugin, one of `listIn` a registry, makes. */
+function auto<P extends Plugin, Model>(
+  listIn: (registry: Registry) => PluginList<P>,
+  kindOf: (plugin: P, registry: Registry) => ModelKind<unknown, Model>,
+) {
   return {
     /** As `ConvNextV2Backbone.fromPretrained`; throws E_PLUGIN for a `model_type` that no plugin has, or not as this model. */
-    async fromPretrained(source: string | URL, { registry, ...options }: AutoOptions = {}): Promise<Model> {
-      const opened = await openConfigured(source, formsOf(registry), options);
-      return (await openModel(kindOf(pluginOf(opened, registry)), opened, options)).model;
+    async fromPretrained(
+      source: string | URL,
+      { registry = defaultRegistry(), ...options }: AutoOptions = {},
+    ): Promise<Model> {
+      const plugins = listIn(registry);
+      const opened = await openConfigured(source, formsOf(plugins), options);
+      return (await openModel(kindOf(pluginOf(opened, plugins), registry), opened, options)).model;
     },
 
     /** A model with fresh weights. */
     async fromConfig(
       config: { readonly modelType: string },
-      { registry = defaultRegistry(), seed }: Pick<ModelOptions, 'seed'> & Registered = {},
+      { registry = defaultRegistry(), seed }: Pick<ModelOptions, 'seed' | 'registry'> = {},
     ): Promise<Model> {
-      return (await buildModel(kindOf(registry.get(config.modelType)), config, undefined, { seed })).model;
+      const kind = kindOf(listIn(registry).get(config.modelType), registry);
+      return (await buildModel(kind, config, undefined, { seed })).model;
     },
   };
 }
@@ -96,15 +107,80 @@ function optional<Model>(
   };
 }
 
+const backbones = (registry: Registry): PluginList<BackbonePlugin> => registry;
+
 /** A backbone of any registered kind, a third party's as well as ours. Pictures and maps are NHWC. */
-export const AutoBackbone = auto<Backbone>((plugin) => plugin);
+export const AutoBackbone = auto<BackbonePlugin, Backbone>(backbones, (plugin) => plugin);
 
 /** The whole model without a head. */
-export const AutoModel = auto<BaseModel>((plugin) =>
+export const AutoModel = auto<BackbonePlugin, BaseModel>(backbones, (plugin) =>
   optional(plugin, 'createModel', (scope, config) => plugin.createModel?.(scope, config)),
 );
 
 /** The whole model with a classifier. */
-export const AutoModelForImageClassification = auto<ImageClassifier>((plugin) =>
+export const AutoModelForImageClassification = auto<BackbonePlugin, ImageClassifier>(backbones, (plugin) =>
   optional(plugin, 'createImageClassifier', (scope, config) => plugin.createImageClassifier?.(scope, config)),
 );
+
+/** What a head's plugin makes, on a backbone of this registry. */
+function onBackbone<Task extends HeadTask>(
+  plugin: HeadPlugin<unknown, Task>,
+  registry: Registry,
+): ModelKind<unknown, HeadModels[Task]> {
+  return {
+    checkpoints: plugin.checkpoints,
+    readConfig: (json, origin) => plugin.readConfig(json, origin),
+    create: (scope, config) => plugin.create(scope, config, registry),
+  };
+}
+
+/** The same, where its models are for one of these tasks. */
+function forTask<Task extends HeadTask>(...tasks: readonly Task[]) {
+  return (plugin: HeadPlugin, registry: Registry): ModelKind<unknown, HeadModels[Task]> => {
+    if ((tasks as readonly HeadTask[]).includes(plugin.task))
+      return onBackbone(plugin as HeadPlugin<unknown, Task>, registry);
+    throw new ConvNextV2Error('E_PLUGIN', {
+      path: plugin.type,
+      wanted: `a model for ${tasks.join(' or ')}`,
+      got: `one for ${plugin.task}`,
+    });
+  };
+}
+
+/** A segmenter of any registered kind, on a backbone of any. Pictures and logits are NHWC. */
+export const AutoModelForSemanticSegmentation = auto<HeadPlugin, Segmenter>(
+  (registry) => registry.heads,
+  forTask('semantic-segmentation'),
+);
+
+/** A detector of any registered kind, on a backbone of any, those that find masks included. */
+export const AutoModelForObjectDetection = auto<HeadPlugin, Detector>(
+  (registry) => registry.heads,
+  forTask('object-detection', 'instance-segmentation'),
+);
+
+/** A detector that finds masks. */
+export const AutoModelForInstanceSegmentation = auto<HeadPlugin, Detector>(
+  (registry) => registry.heads,
+  forTask('instance-segmentation'),
+);
+
+const kindOf = (plugin: Plugin, registry: Registry): ModelKind<unknown, Backbone | HeadModels[HeadTask]> =>
+  'task' in plugin ? onBackbone(plugin, registry) : plugin;
+
+const AutoAny = auto<Plugin, Backbone | HeadModels[HeadTask]>((registry) => registry.all, kindOf);
+
+/**
+ * A model of any registered kind, a head on its backbone or a backbone alone: by the name of a shipped config, as
+ * `upernet_convnextv2-tiny`, a file, a folder, or the contents of a config file. Without a checkpoint its weights are fresh.
+ * Throws as `AutoBackbone.fromPretrained`.
+ */
+export async function createModel(
+  source: string | URL | Readonly<Record<string, unknown>>,
+  options: AutoOptions = {},
+): Promise<Backbone | HeadModels[HeadTask]> {
+  if (typeof source === 'string' || source instanceof URL) return AutoAny.fromPretrained(source, options);
+  const { registry = defaultRegistry() } = options;
+  const kind = kindOf(pluginOf({ config: source, origin: FROM_CODE }, registry.all), registry);
+  return (await buildModel(kind, kind.readConfig(source, FROM_CODE, options), undefined, options)).model;
+}

@@ -68,13 +68,16 @@ interface Plan {
   readonly unused: readonly string[];
 }
 
+/** PyTorch's batch norms count batches, whole numbers that nothing is computed with: files hold them, and no model here does. */
+const BATCH_COUNT = '.num_batches_tracked';
+
 function match(
   parameters: ReadonlyMap<string, DeclaredParameter>,
   checkpoint: Checkpoint | undefined,
   prefix: string | undefined,
 ): Plan {
   const storedName = (name: string) => checkpoint?.storedNames?.get(name) ?? name;
-  const unused = new Set(checkpoint?.tensors.keys());
+  const unused = new Set([...(checkpoint?.tensors.keys() ?? [])].filter((name) => !name.endsWith(BATCH_COUNT)));
   const matches = Array.from(parameters.values(), (parameter): Match => {
     const name = namesOf(parameter.name, prefix).find((name) => checkpoint?.tensors.has(name));
     const size = `[${parameter.shape.join(', ')}]`;

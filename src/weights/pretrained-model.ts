@@ -12,6 +12,7 @@ import type {
 } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { createScope } from '../nn/scope.js';
+import type { Registry } from '../registry.js';
 import { makeFolder, writeFileAtomically } from './atomic.js';
 import { openConfigured } from './derive.js';
 import { toBytes } from './dtypes.js';
@@ -26,7 +27,7 @@ export type { ModelOptions, PretrainedOptions };
 
 /** A config that can be written to config.json. */
 export interface ModelConfig {
-  readonly imageSize: number | readonly [number, number];
+  readonly imageSize?: number | readonly [number, number];
   toJSON(): Readonly<Record<string, unknown>>;
 }
 
@@ -42,7 +43,7 @@ export interface ModelKind<Config, Model> {
 export interface ModelClass<Config, Model> {
   /** Its config class; the `modelType` of that is also what task models put before this model's names in a checkpoint. */
   readonly Config: ConfigClass<Config>;
-  new (scope: Scope, config: Config, layout?: Layout): Model;
+  new (scope: Scope, config: Config, layout?: Layout, registry?: Registry): Model;
 }
 
 /** What every model of the package can do: be opened, made, saved, asked for its parameters, and disposed. */
@@ -70,7 +71,7 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
     source: string | URL,
     options: PretrainedOptions = {},
   ): Promise<M> {
-    const kind = kindOf(this);
+    const kind = kindOf(this, options);
     const opened = await openConfigured(source, [kind.checkpoints], options);
     return (await openModel(kind, opened, options)).model;
   }
@@ -82,7 +83,7 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
     options: ModelOptions = {},
   ): Promise<M> {
     requireThat('config', config instanceof this.Config, `a ${this.Config.name}`, config);
-    return (await buildModel(kindOf(this), config, undefined, options)).model;
+    return (await buildModel(kindOf(this, options), config, undefined, options)).model;
   }
 
   /** For `buildModel`: tells a model where it comes from. */
@@ -109,11 +110,10 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
    */
   async savePretrained(folder: string): Promise<void> {
     requireThat('folder', typeof folder === 'string' && folder !== '', 'the path of a folder', folder);
-    const { imageSize } = this.config;
     // the config of a source in half precision says so, and transformers would read what is written here as that
     const { torch_dtype, ...own } = this.config.toJSON();
     const config = { ...own, dtype: 'float32', architectures: [this.constructor.name] };
-    const preprocessor = this.#preprocessor ?? (await imageNetPreprocessor(imageSize));
+    const preprocessor = this.#preprocessor ?? (await this.defaultPreprocessor());
     await makeFolder(folder);
     const tensors = [...this.parameters.values()].map((parameter) => ({
       name: parameter.name,
@@ -127,8 +127,13 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
       },
     }));
     await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
-    await writeJson(join(folder, 'preprocessor_config.json'), preprocessor);
+    if (preprocessor !== undefined) await writeJson(join(folder, 'preprocessor_config.json'), preprocessor);
     await writeJson(join(folder, 'config.json'), config);
+  }
+
+  /** The preprocessor_config.json of a model whose source had none; undefined where its config says it all. */
+  protected defaultPreprocessor(): Promise<Readonly<Record<string, unknown>> | undefined> {
+    return imageNetPreprocessor(this.config.imageSize);
   }
 
   /** Frees the weights. The model cannot be used afterwards. */
@@ -137,12 +142,12 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
   }
 }
 
-function kindOf<C, M>(type: ModelClass<C, M>): ModelKind<C, M> {
+function kindOf<C, M>(type: ModelClass<C, M>, { registry }: ModelOptions): ModelKind<C, M> {
   return {
     prefix: type.Config.definition.modelType,
     checkpoints: type.Config.definition.checkpoints,
     readConfig: (json, origin, selection = {}) => readConfig(type.Config, json, origin, selection),
-    create: (scope, config, layout) => new type(scope, config, layout),
+    create: (scope, config, layout) => new type(scope, config, layout, registry),
   };
 }
 

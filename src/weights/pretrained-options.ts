@@ -1,5 +1,6 @@
 import type { Layout, Selection } from '../contracts.js';
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import type { Registry } from '../registry.js';
 import type { FillOptions } from './match.js';
 import type { SourceOptions } from './source.js';
 
@@ -9,6 +10,8 @@ export interface ModelOptions {
   readonly seed?: number;
   /** The axes that `forward` takes and gives. Default NHWC. */
   readonly layout?: Layout;
+  /** Where the plugins are. Default: that of the front door, with the built-in plugins. */
+  readonly registry?: Registry;
 }
 
 /** Options of every `fromPretrained`. */
@@ -26,6 +29,7 @@ const OPTIONS = [
   'outFeatures',
   'outIndices',
   'outputHiddenStates',
+  'registry',
   'revision',
   'seed',
   'sha256',

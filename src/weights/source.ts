@@ -164,6 +164,14 @@ async function weightsIn(folder: string): Promise<string> {
   });
 }
 
+/** A preprocessor_config.json that ships with the package. */
+export async function shippedPreprocessor(
+  name: 'imagenet-224' | 'ade20k-512',
+): Promise<Readonly<Record<string, unknown>>> {
+  const { $schema, ...shipped } = Object(await readJsonFile(packageFile('configs', 'preprocessors', `${name}.json`)));
+  return shipped;
+}
+
 /**
  * ImageNet's preprocessing at a config's image_size (the longer side of two; 224 where it has none), for models whose source
  * says nothing: as the published checkpoints' files have it.
@@ -171,25 +179,24 @@ async function weightsIn(folder: string): Promise<string> {
 export async function imageNetPreprocessor(imageSize: unknown): Promise<Readonly<Record<string, unknown>>> {
   const given: readonly unknown[] = [imageSize].flat();
   const sides = given.slice(0, 2).filter((side): side is number => Number.isInteger(side));
-  const { $schema, ...shipped } = Object(
-    await readJsonFile(packageFile('configs', 'preprocessors', 'imagenet-224.json')),
-  );
+  const shipped = await shippedPreprocessor('imagenet-224');
   return { ...shipped, size: { shortest_edge: sides.length > 0 ? Math.max(...sides) : 224 } };
 }
 
 /**
- * The preprocessor_config.json of a source: the file itself, that of a folder or a model of the Hub, or ImageNet's where there is
+ * The preprocessor_config.json of a source: the file itself, that of a folder or a model of the Hub, or `whereNone` where there is
  * a config alone, or weights. Throws as `openSource`.
  */
 export async function openPreprocessor(
   source: string | URL,
   options: SourceOptions = {},
+  whereNone: (imageSize: unknown) => Promise<unknown> = imageNetPreprocessor,
 ): Promise<{ readonly json: unknown; readonly file: string }> {
   const found = await locate(source, options);
   if ('path' in found && (await kindOf(found.path)) === 'folder') {
     const [file, config] = [join(found.path, PREPROCESSOR), join(found.path, CONFIG)];
     if ((await kindOf(file)) || !(await kindOf(config))) return { json: await readJsonFile(file), file };
-    return openPreprocessor(config);
+    return openPreprocessor(config, options, whereNone);
   }
   const { config, origin, preprocessor } = await openSource('path' in found ? found.path : source, options);
   if (preprocessor) return preprocessor;
@@ -197,5 +204,5 @@ export async function openPreprocessor(
   // a JSON file that is no model's config can only be meant as the preprocessor's own, whatever its name
   const { model_type, image_size } = Object(config);
   if (model_type === undefined && config !== undefined) return { json: config, file: origin.file };
-  return { json: await imageNetPreprocessor(image_size), file: origin.file };
+  return { json: await whereNone(image_size), file: origin.file };
 }

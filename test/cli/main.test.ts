@@ -15,7 +15,9 @@ describe('cli', () => {
     const [help, same] = await Promise.all([convnextv2(['--help'], path), convnextv2(['help'], path)]);
     const { code, stdout, stderr } = help;
     expect(stdout).to.match(/^Usage: convnextv2 COMMAND/m);
-    expect(stdout).to.match(/^ {2}features +\w.*\n {2}classify +\w.*\n {2}inspect +\w/m);
+    expect(stdout).to.match(
+      /^ {2}features +\w.*\n {2}classify +\w.*\n {2}segment +\w.*\n {2}eval-segmentation +\w.*\n {2}inspect +\w/m,
+    );
     expect([code, stderr]).to.deep.equal([0, []]);
     expect(same).to.deep.equal(help);
   });
@@ -41,7 +43,7 @@ describe('cli', () => {
 
   it('refuses a command that is not there', async () => {
     const message =
-      /^E_USAGE: convnextv2: wanted one of features, classify, inspect, convert, verify, download, models, got feature \(did you mean "features"\?\)$/;
+      /^E_USAGE: convnextv2: wanted one of features, classify, segment, eval-segmentation, inspect, convert, verify, download, models, got feature \(did you mean "features"\?\)$/;
     const [near, inherited] = await Promise.all([convnextv2(['feature'], path), convnextv2(['constructor'], path)]);
     expectFailure(near, 2, message);
     expectFailure(inherited, 2, 'E_USAGE: convnextv2: ');

@@ -13,7 +13,12 @@ describe('the schemas', () => {
     const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, logger: { log: warn, warn, error: warn } });
     for (const file of FILES) ajv.addSchema(read(file), file);
     for (const file of FILES) ajv.getSchema(file);
-    expect(FILES).to.deep.equal(['convnext.schema.json', 'convnextv2.schema.json', 'preprocessor.schema.json']);
+    expect(FILES).to.deep.equal([
+      'convnext.schema.json',
+      'convnextv2.schema.json',
+      'preprocessor.schema.json',
+      'upernet.schema.json',
+    ]);
     expect(warnings).to.deep.equal([]);
   });
 

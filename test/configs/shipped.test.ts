@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { expect } from 'chai';
-import type { ConvNextConfigFile, PreprocessorConfigFile } from '../../configs/files.js';
+import type { ConvNextConfigFile, PreprocessorConfigFile, UperNetConfigFile } from '../../configs/files.js';
 import { packageFile, shippedConfigNames, shippedConfigPath } from '../../src/config/package-files.js';
 import { readJsonFile } from '../../src/config/read-json.js';
 import { type SchemaName, validateConfig } from '../../src/config/validate.js';
@@ -31,7 +31,7 @@ describe('the shipped configs', () => {
   };
 
   it('are all in this table', () => {
-    expect(shippedConfigNames()).to.deep.equal(Object.keys(sizes).sort());
+    expect(shippedConfigNames('backbones')).to.deep.equal(Object.keys(sizes).sort());
   });
 
   for (const [name, [depths, width]] of Object.entries(sizes)) {
@@ -47,7 +47,7 @@ describe('the shipped configs', () => {
   }
 
   it("all have ImageNet-1k's thousand labels", async () => {
-    const [first, ...others] = await Promise.all(shippedConfigNames().map(readShipped));
+    const [first, ...others] = await Promise.all(shippedConfigNames('backbones').map(readShipped));
     const { id2label } = first;
     expect(Object.keys(id2label!)).to.deep.equal(Array.from({ length: 1000 }, (_, i) => String(i)));
     expect(id2label).to.include({
@@ -62,6 +62,21 @@ describe('the shipped configs', () => {
     // 134 and 517 alone share a name.
     expect(new Set(Object.values(id2label!)).size).to.equal(999);
     for (const other of others) expect(other.id2label).to.deep.equal(id2label);
+  });
+
+  it('have an UperNet for each backbone, with the classes of ADE20K', async () => {
+    const names = shippedConfigNames('segmenters');
+    expect(names).to.deep.equal(shippedConfigNames('backbones').map((name) => `upernet_${name}`));
+    for (const name of names) {
+      const path = shippedConfigPath(name);
+      const file = (await readJsonFile(path)) as UperNetConfigFile;
+      validateConfig('upernet', file, { file: path, unknownKeys: 'refuse' });
+      expect(`upernet_${file.backbone_config}`).to.equal(name);
+      expect(file).to.deep.include({ hidden_size: 512, pool_scales: [1, 2, 3, 6], auxiliary_channels: 256 });
+      const labels = Object.values(file.id2label!);
+      expect(new Set(labels).size).to.equal(150);
+      expect([labels[0], labels[12], labels[149]]).to.deep.equal(['wall', 'person', 'flag']);
+    }
   });
 
   it("the preprocessor has ImageNet's mean and deviation", async () => {

@@ -85,3 +85,12 @@ export function compare(got: Values, want: Values, tolerance: number): string | 
   const error = (worst / Math.max(largest, 1e-12)).toExponential(2);
   return `off by ${error} of the largest value (tolerance ${tolerance}): got ${got.data[at]}, wanted ${want.data[at]} at ${at}`;
 }
+
+/** Compares whole numbers, texts and decisions, exactly. */
+export function compareJson(got: any, want: any, path = 'outputs'): string[] {
+  if (typeof want !== 'object' || want === null) {
+    return Object.is(got, want) ? [] : [`${path}: got ${JSON.stringify(got)}, wanted ${JSON.stringify(want)}`];
+  }
+  const names = new Set([...Object.keys(want), ...Object.keys(Object(got))]);
+  return [...names].flatMap((name) => compareJson(Object(got)[name], want[name], `${path}.${name}`));
+}

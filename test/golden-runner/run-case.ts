@@ -1,8 +1,23 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Case, Family } from './compare.js';
+import {
+  anchors,
+  boxCoder,
+  boxes,
+  cocoEval,
+  cocoRle,
+  losses,
+  matcher,
+  nms,
+  pasteMasks,
+  roiAlign,
+} from './families/boxes.js';
 import { badCheckpoints, checkpoints } from './families/checkpoints.js';
+import { detector, fpn, rpn, transform } from './families/detectors.js';
 import { imageProcessor, pilResize } from './families/image.js';
+import { miou } from './families/metrics.js';
 import { backbone, classifier, convNextV1, model } from './families/models.js';
+import { upernet } from './families/upernet.js';
 
 /** What the project computes so far, by the goldens' names. */
 const FAMILIES: Readonly<Record<string, Family>> = {
@@ -14,6 +29,25 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   'checkpoints-bad': badCheckpoints,
   'image-processor': imageProcessor,
   'pil-resize': pilResize,
+  upernet,
+  'coco-eval': cocoEval,
+  miou,
+  'coco-rle': cocoRle,
+  anchors,
+  boxcoder: boxCoder,
+  boxes,
+  matcher,
+  nms,
+  paste_masks: pasteMasks,
+  roi_align: roiAlign,
+  losses,
+  fpn,
+  rpn,
+  transform,
+  'faster-rcnn': detector,
+  'mask-rcnn': detector,
+  retinanet: detector,
+  fcos: detector,
 };
 
 export interface Outcome {

@@ -117,7 +117,7 @@ describe('pipeline', () => {
 
   it('refuses other tasks, and says which was meant', async () => {
     expect((await failure(() => pipeline('image-clasification' as never, path('model')))).message).to.equal(
-      'E_ARGUMENT: task: wanted one of image-classification, image-feature-extraction, got "image-clasification" ' +
+      'E_ARGUMENT: task: wanted one of image-classification, image-feature-extraction, semantic-segmentation, got "image-clasification" ' +
         '(did you mean "image-classification"?)',
     );
     for (const task of ['constructor', undefined]) {

@@ -4,7 +4,7 @@ import { Buffers } from './buffers.js';
 import { checkThreads, forcedPath, winogradBytes } from './environment.js';
 import type { Pack, Simd, SimdBackend } from './kernel.js';
 import { BLOCK_KERNELS, SIMD_KERNELS } from './kernels.js';
-import { type BlockWeights, loadNative } from './native.js';
+import { loadNative } from './native.js';
 
 /**
  * Registers backend `simd` with tfjs, where the native half is there: all kernels of `cpu`, and our own for what costs time.
@@ -22,9 +22,9 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
     /** Tensors whose array this backend made, and nobody else can hold. */
     readonly #own = new WeakSet<object>();
     readonly #packed = new WeakMap<object, Map<string, Float32Array>>();
-    readonly #together = new WeakMap<object, { readonly of: readonly object[]; readonly weights: BlockWeights }>();
+    readonly #together = new WeakMap<object, { readonly of: readonly object[]; readonly weights: unknown }>();
 
-    /** What `packedWithin` made: bytes for each tensor, and in all. */
+    /** What was reserved: bytes for each tensor, and in all. */
     readonly #within = new WeakMap<object, number>();
     #bytesWithin = 0;
 
@@ -66,18 +66,22 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
     }
 
     packedWithin(tensor: tf.TensorInfo, length: number, pack: Pack, name: string) {
-      if (this.#packed.get(tensor.dataId)?.has(name)) return this.packed(tensor, length, pack, name);
-      if (this.#bytesWithin + 4 * length > winogradBytes()) return undefined;
-      const packed = this.packed(tensor, length, pack, name);
-      this.#within.set(tensor.dataId, (this.#within.get(tensor.dataId) ?? 0) + packed.byteLength);
-      this.#bytesWithin += packed.byteLength;
-      return packed;
+      const isThere = this.#packed.get(tensor.dataId)?.has(name) || this.reserve(tensor, length);
+      return isThere ? this.packed(tensor, length, pack, name) : undefined;
     }
 
-    packedTogether(tensors: readonly tf.TensorInfo[], pack: () => BlockWeights): BlockWeights {
+    reserve({ dataId }: tf.TensorInfo, length: number): boolean {
+      const more = Math.max(0, 4 * length - (this.#within.get(dataId) ?? 0));
+      if (this.#bytesWithin + more > winogradBytes()) return false;
+      this.#within.set(dataId, (this.#within.get(dataId) ?? 0) + more);
+      this.#bytesWithin += more;
+      return true;
+    }
+
+    packedTogether<Weights>(tensors: readonly tf.TensorInfo[], pack: () => Weights): Weights {
       const of = tensors.map(({ dataId }) => dataId);
       const found = this.#together.get(of[0]);
-      if (found?.of.every((dataId, i) => dataId === of[i])) return found.weights;
+      if (found?.of.every((dataId, i) => dataId === of[i])) return found.weights as Weights;
       const weights = pack();
       this.#together.set(of[0], { of, weights });
       return weights;

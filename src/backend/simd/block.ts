@@ -7,7 +7,7 @@ export function block(backend: SimdBackend, inputs: Inputs): tf.TensorInfo {
   const { x } = inputs;
   const [n, height, width, channels] = x.shape;
   const parameters = Object.entries(inputs).filter(([name]) => name !== 'x');
-  const weights = backend.packedTogether(
+  const weights = backend.packedTogether<BlockWeights>(
     parameters.map(([, tensor]) => tensor),
     () => packBlock(backend, new Map(parameters.map(([name, tensor]) => [name, backend.floats(tensor)])), channels),
   );

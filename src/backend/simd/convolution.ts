@@ -35,7 +35,7 @@ export function convolution(backend: SimdBackend, inputs: Inputs, attributes: At
   const transformed = winogradPays(info)
     ? backend.packedWithin(
         filter,
-        36 * packedSize(backend.native, inChannels, outChannels),
+        winogradSize(backend, info),
         (packed) => backend.native.packWinograd(backend.floats(filter), inChannels, outChannels, packed),
         'winograd',
       )
@@ -43,6 +43,64 @@ export function convolution(backend: SimdBackend, inputs: Inputs, attributes: At
   if (transformed) return convolved(backend, backend.native.winograd, transformed, info, inputs, attributes);
   const packed = packedMatrix(backend, filter, filterHeight * filterWidth * inChannels, outChannels);
   return convolved(backend, backend.native.convolution, packed, info, inputs, attributes);
+}
+
+/** Explicit padding of height and width. */
+const around = (padding: number): tf.backend_util.ExplicitPadding => [
+  [0, 0],
+  [padding, padding],
+  [padding, padding],
+  [0, 0],
+];
+
+/** ConvNextV2ConvNorm: see src/ops/conv-norm.ts. The norm is folded into the weights when they are packed. */
+export function normedConvolution(backend: SimdBackend, inputs: Inputs, attributes: Attributes): tf.TensorInfo {
+  const { x, filter, gamma, beta, mean, variance } = inputs;
+  const { padding, epsilon } = attributes;
+  const info = convolutionInfo({ x, filter }, { ...attributes, strides: 1, pad: around(padding) }, 'full')!;
+  const { outChannels } = info;
+  const isWinograd = winogradPays(info);
+  // another size of maps may go the other way: what is packed lies with the first
+  const tensors = isWinograd ? [filter, gamma, beta, mean, variance] : [gamma, filter, beta, mean, variance];
+  const { convolve, packed, bias } = backend.packedTogether(tensors, () => {
+    const deviations = backend.floats(variance).map((value) => Math.sqrt(value + epsilon));
+    const scale = backend.floats(gamma).map((value, c) => value / deviations[c]);
+    const weights = backend.floats(filter).map((value, i) => value * scale[i % outChannels]);
+    const bias = backend.floats(beta).map((value, c) => value - backend.floats(mean)[c] * scale[c]);
+    return {
+      ...pack(backend, weights, info, isWinograd && backend.reserve(filter, winogradSize(backend, info))),
+      bias,
+    };
+  });
+  return backend.output(info.outShape, (out) =>
+    convolve(geometry(info), backend.floats(x), packed, bias, ...LIMITS.relu, out),
+  );
+}
+
+/** A convolution of stride 1 by weights that are used once. */
+export function convolveOnce(
+  backend: SimdBackend,
+  x: tf.TensorInfo,
+  weights: Float32Array,
+  shape: Shape4,
+  padding: number,
+): tf.TensorInfo {
+  const info = tf.backend_util.computeConv2DInfo(x.shape as Shape4, shape, 1, 1, around(padding));
+  const { convolve, packed } = pack(backend, weights, info, winogradPays(info));
+  return backend.output(info.outShape, (out) =>
+    convolve(geometry(info), backend.floats(x), packed, null, ...LIMITS.linear, out),
+  );
+}
+
+function pack(
+  { native }: SimdBackend,
+  weights: Float32Array,
+  { filterHeight, filterWidth, inChannels, outChannels }: tf.backend_util.Conv2DInfo,
+  isWinograd: boolean,
+): { readonly convolve: Convolve; readonly packed: Float32Array } {
+  if (isWinograd) return { convolve: native.winograd, packed: native.packWinograd(weights, inChannels, outChannels) };
+  const packed = native.packMatrix(weights, filterHeight * filterWidth * inChannels, outChannels, 0);
+  return { convolve: native.convolution, packed };
 }
 
 /** DepthwiseConv2dNative and FusedDepthwiseConv2D, with one output for each channel. */
@@ -62,6 +120,10 @@ export function depthwiseConvolution(
   );
   return convolved(backend, backend.native.depthwise, packed, info, inputs, attributes);
 }
+
+/** The floats of transformed weights: 36 products for each pair of channels. */
+const winogradSize = ({ native }: SimdBackend, { inChannels, outChannels }: tf.backend_util.Conv2DInfo): number =>
+  36 * packedSize(native, inChannels, outChannels);
 
 function winogradPays(info: tf.backend_util.Conv2DInfo): boolean {
   const force = forcedPath();

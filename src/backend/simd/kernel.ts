@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Resampling } from '../../ops/resample.js';
-import type { BlockWeights, NativeKernels } from './native.js';
+import type { NativeKernels } from './native.js';
 
 /** What the kernels need of the backend: values, room for results, and packed weights that live as long as their tensor. */
 export interface SimdBackend {
@@ -18,7 +18,9 @@ export interface SimdBackend {
   /** The same where all that is packed so stays within the backend's bound together; undefined where it would not. */
   packedWithin(tensor: tf.TensorInfo, length: number, pack: Pack, name: string): Float32Array | undefined;
   /** The same of several tensors together. */
-  packedTogether(tensors: readonly tf.TensorInfo[], pack: () => BlockWeights): BlockWeights;
+  packedTogether<Weights>(tensors: readonly tf.TensorInfo[], pack: () => Weights): Weights;
+  /** Takes room for so many floats of `packedWithin`'s bound for as long as the tensor lives; false where there is not so much. */
+  reserve(tensor: tf.TensorInfo, length: number): boolean;
   disposeIntermediateTensorInfo(tensor: tf.TensorInfo): void;
 }
 
@@ -41,6 +43,7 @@ export interface Attributes {
   readonly axis: number | number[];
   readonly keepDims: boolean;
   readonly epsilon: number;
+  readonly padding: number;
   readonly filterShape: [number, number, number, number];
   readonly inputShape: [number, number, number, number];
   readonly filterSize: number | [number, number];
@@ -50,6 +53,10 @@ export interface Attributes {
   readonly height: number;
   readonly width: number;
   readonly how: Resampling;
+  readonly perm: readonly number[];
+  readonly begin: number | number[];
+  readonly paddings: readonly [before: number, after: number][];
+  readonly constantValue: number;
   readonly beta1: number;
   readonly beta2: number;
   readonly kept: number;

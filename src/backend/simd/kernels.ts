@@ -1,6 +1,8 @@
 import { ARITHMETIC, adamW } from './arithmetic.js';
 import { block } from './block.js';
-import { convolution, depthwiseConvolution } from './convolution.js';
+import { convolution, depthwiseConvolution, normedConvolution } from './convolution.js';
+import { convolveGradient } from './convolution-gradient.js';
+import { concat, pad, slice, transpose } from './copies.js';
 import { depthwiseGradient } from './depthwise.js';
 import { allFloat, type Simd } from './kernel.js';
 import { layerNorm, layerNormGradient, responseNorm, responseNormGradient } from './norms.js';
@@ -17,8 +19,14 @@ export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
   Conv2DBackpropInput: convolutionInput,
   BatchMatMul: (backend, { a, b }, attributes) => product(backend, a, b, undefined, attributes),
   _FusedMatMul: (backend, { a, b, bias }, attributes) => product(backend, a, b, bias, attributes),
+  ConvNextV2ConvNorm: normedConvolution,
+  ConvNextV2ConvolveGrad: convolveGradient,
   DepthwiseConv2dNative: depthwiseConvolution,
   FusedDepthwiseConv2D: depthwiseConvolution,
+  Transpose: transpose,
+  Slice: slice,
+  PadV2: pad,
+  Concat: concat,
   MaxPool: maxPool,
   AvgPool: averagePool,
   ResizeBilinear: resizeBilinear,

@@ -161,6 +161,8 @@ export interface NativeKernels {
     columnShares: Float32Array,
     out: Float32Array,
   ): void;
+  /** A box of six axes from x to out: `box` has its sizes, its strides in x, and those in out. */
+  copyBox(box: Int32Array, x: Float32Array, first: number, out: Float32Array, outFirst: number): void;
   /** One pass of PIL's resize, x [outer, from, inner] to out [outer, to, inner]: see image/resize-pass.ts. */
   weighBytes(
     x: Uint8Array,

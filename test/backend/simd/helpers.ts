@@ -1,4 +1,6 @@
+import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import type { SimdBackend } from '../../../src/backend/simd/kernel.js';
 import { allNative, type NativeKernels } from '../../../src/backend/simd/native.js';
 import { createRandom } from '../../../src/nn/random.js';
 
@@ -52,4 +54,42 @@ export async function withVariable<T>(name: string, value: string, work: () => P
   } finally {
     delete process.env[name];
   }
+}
+
+export const tensor = (shape: readonly number[], seed: number) =>
+  tf.tensor(values(tf.util.sizeFromShape([...shape]), seed), [...shape]);
+
+/** The same on `cpu` and on `simd`; returns how often each native kernel ran. */
+export async function compare(
+  what: string,
+  run: () => tf.Tensor,
+  tolerance = 2e-6,
+): Promise<Readonly<Record<string, number>>> {
+  await tf.setBackend('cpu');
+  const want = tf.tidy(run);
+  await tf.setBackend('simd');
+  const { numTensors } = tf.memory();
+  const arrays = tf.backend().numDataIds();
+  const calls: Record<string, number> = {};
+  const native = (tf.backend() as unknown as SimdBackend).native as unknown as Record<string, unknown>;
+  const before = { ...native };
+  for (const [name, kernel] of Object.entries(before)) {
+    if (typeof kernel !== 'function') continue;
+    native[name] = (...values: readonly unknown[]) => {
+      calls[name] = (calls[name] ?? 0) + 1;
+      return kernel(...values);
+    };
+  }
+  try {
+    const got = tf.tidy(run);
+    expect(got.shape, what).to.deep.equal(want.shape);
+    expect(tf.memory().numTensors, `${what}: tensors`).to.equal(numTensors + 1);
+    expect(tf.backend().numDataIds(), `${what}: arrays`).to.equal(arrays + 1);
+    expectClose(got.dataSync() as Float32Array, want.dataSync(), tolerance, what);
+    got.dispose();
+  } finally {
+    Object.assign(native, before);
+  }
+  want.dispose();
+  return calls;
 }

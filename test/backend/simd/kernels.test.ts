@@ -4,46 +4,9 @@ import type { SimdBackend } from '../../../src/backend/simd/kernel.js';
 import { useBackend } from '../../../src/backend/use-backend.js';
 import { adamWStep } from '../../../src/ops/adamw-step.js';
 import { globalResponseNorm, resample } from '../../../src/ops/index.js';
-import { expectClose, guarded, kernels, values, withVariable } from './helpers.js';
+import { compare, expectClose, guarded, kernels, tensor, values, withVariable } from './helpers.js';
 
-const tensor = (shape: readonly number[], seed: number) =>
-  tf.tensor(values(tf.util.sizeFromShape([...shape]), seed), [...shape]);
 const map = (shape: readonly number[], seed = 1) => tensor(shape, seed) as tf.Tensor4D;
-
-/** The same on `cpu` and on `simd`; returns how often each native kernel ran. */
-async function compare(
-  what: string,
-  run: () => tf.Tensor,
-  tolerance = 2e-6,
-): Promise<Readonly<Record<string, number>>> {
-  await tf.setBackend('cpu');
-  const want = tf.tidy(run);
-  await tf.setBackend('simd');
-  const { numTensors } = tf.memory();
-  const arrays = tf.backend().numDataIds();
-  const calls: Record<string, number> = {};
-  const native = (tf.backend() as unknown as SimdBackend).native as unknown as Record<string, unknown>;
-  const before = { ...native };
-  for (const [name, kernel] of Object.entries(before)) {
-    if (typeof kernel !== 'function') continue;
-    native[name] = (...values: readonly unknown[]) => {
-      calls[name] = (calls[name] ?? 0) + 1;
-      return kernel(...values);
-    };
-  }
-  try {
-    const got = tf.tidy(run);
-    expect(got.shape, what).to.deep.equal(want.shape);
-    expect(tf.memory().numTensors, `${what}: tensors`).to.equal(numTensors + 1);
-    expect(tf.backend().numDataIds(), `${what}: arrays`).to.equal(arrays + 1);
-    expectClose(got.dataSync() as Float32Array, want.dataSync(), tolerance, what);
-    got.dispose();
-  } finally {
-    Object.assign(native, before);
-  }
-  want.dispose();
-  return calls;
-}
 
 const PADS = [
   'same',

@@ -1,0 +1,100 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { type Attributes, allFloat, type Inputs, type SimdBackend } from './kernel.js';
+
+/** An axis of a box: its length, and how far apart neighbours lie in both arrays. */
+interface Axis {
+  readonly size: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Axes of the native kernel. */
+const MOST = 6;
+
+/** How far apart neighbours lie along each axis. */
+const stridesOf = (shape: readonly number[]): readonly number[] =>
+  shape.map((_, axis) => tf.util.sizeFromShape(shape.slice(axis + 1)));
+
+/** A box as the native kernel takes it: axes that lie alike in both arrays are one. Undefined for more than it has. */
+export function boxOf(axes: readonly Axis[]): Int32Array | undefined {
+  const merged: Axis[] = [];
+  for (const axis of axes.filter(({ size }) => size > 1)) {
+    const before = merged.at(-1);
+    const follows = before && before.from === axis.size * axis.from && before.to === axis.size * axis.to;
+    if (follows) merged[merged.length - 1] = { ...axis, size: before.size * axis.size };
+    else merged.push(axis);
+  }
+  if (merged.length > MOST) return undefined;
+  const all = [...Array<Axis>(MOST - merged.length).fill({ size: 1, from: 0, to: 0 }), ...merged];
+  return Int32Array.from([...all.map(({ size }) => size), ...all.map(({ from }) => from), ...all.map(({ to }) => to)]);
+}
+
+const place = (at: readonly number[], strides: readonly number[]): number =>
+  at.reduce((sum, index, axis) => sum + index * strides[axis], 0);
+
+export function transpose(backend: SimdBackend, { x }: Inputs, { perm }: Attributes): tf.TensorInfo | undefined {
+  const strides = stridesOf(x.shape);
+  const shape = perm.map((axis) => x.shape[axis]);
+  const to = stridesOf(shape);
+  const box = boxOf(perm.map((axis, i) => ({ size: shape[i], from: strides[axis], to: to[i] })));
+  if (!box || !allFloat(x)) return undefined;
+  return backend.output(shape, (out) => backend.native.copyBox(box, backend.floats(x), 0, out, 0));
+}
+
+export function slice(backend: SimdBackend, { x }: Inputs, { begin, size }: Attributes): tf.TensorInfo | undefined {
+  const [first, shape] = tf.slice_util.parseSliceParams(x as tf.Tensor, begin, size as unknown as number[]);
+  const strides = stridesOf(x.shape);
+  const to = stridesOf(shape);
+  const box = boxOf(shape.map((length, axis) => ({ size: length, from: strides[axis], to: to[axis] })));
+  if (!box || !allFloat(x) || tf.util.sizeFromShape(shape) === 0) return undefined;
+  tf.slice_util.assertParamsValid(x as tf.Tensor, first, shape);
+  return backend.output(shape, (out) => {
+    backend.native.copyBox(box, backend.floats(x), place(first, strides), out, 0);
+  });
+}
+
+export function pad(
+  backend: SimdBackend,
+  { x }: Inputs,
+  { paddings, constantValue }: Attributes,
+): tf.TensorInfo | undefined {
+  const shape = x.shape.map((length, axis) => paddings[axis][0] + length + paddings[axis][1]);
+  const from = stridesOf(x.shape);
+  const to = stridesOf(shape);
+  const box = boxOf(x.shape.map((size, axis) => ({ size, from: from[axis], to: to[axis] })));
+  if (!box || !allFloat(x)) return undefined;
+  const first = place(
+    paddings.map(([before]) => before),
+    to,
+  );
+  return backend.output(shape, (out) => {
+    out.fill(constantValue);
+    backend.native.copyBox(box, backend.floats(x), 0, out, first);
+  });
+}
+
+export function concat(backend: SimdBackend, inputs: Inputs, { axis: given }: Attributes): tf.TensorInfo | undefined {
+  const parts = Object.values(inputs);
+  if (parts.length < 2 || !allFloat(...parts)) return undefined;
+  const [axis] = tf.util.parseAxisParam(given, parts[0].shape);
+  tf.backend_util.assertParamsConsistent(
+    parts.map(({ shape }) => shape),
+    axis,
+  );
+  const shape = tf.backend_util.computeOutShape(
+    parts.map((part) => part.shape),
+    axis,
+  );
+  const to = stridesOf(shape);
+  const boxes = parts.map(({ shape: own }) => {
+    const from = stridesOf(own);
+    return boxOf(own.map((size, i) => ({ size, from: from[i], to: to[i] })));
+  });
+  return backend.output(shape, (out) => {
+    let first = 0;
+    for (const [i, part] of parts.entries()) {
+      backend.native.copyBox(boxes[i]!, backend.floats(part), 0, out, first);
+      first += part.shape[axis] * to[axis];
+    }
+  });
+}

@@ -1,0 +1,105 @@
+import { areaAt, type Boxes, overlap } from './boxes.js';
+
+/** Indices by falling score; of equal ones the earlier comes first. */
+export function byScore(scores: ArrayLike<number>): number[] {
+  return Array.from(scores, (_, i) => i).sort((a, b) => scores[b] - scores[a] || a - b);
+}
+
+/** The indices of the `count` highest scores, highest first. Most of many scores are never compared one by one. */
+export function highest(scores: Float32Array, count: number): number[] {
+  if (scores.length <= count) return byScore(scores);
+  const least = scores.slice().sort()[scores.length - count];
+  const above: number[] = [];
+  const equal: number[] = [];
+  for (let i = 0; i < scores.length; i++) {
+    if (scores[i] > least) above.push(i);
+    else if (scores[i] === least) equal.push(i);
+  }
+  return [...above.sort((a, b) => scores[b] - scores[a] || a - b), ...equal].slice(0, count);
+}
+
+/**
+ * Non-maximum suppression: the boxes by falling score, without those that overlap a kept one by more than `threshold`. Two
+ * boxes without area do not suppress each other.
+ */
+export function nms(boxes: Boxes, scores: ArrayLike<number>, threshold: number): number[] {
+  return suppress(boxes, byScore(scores), threshold);
+}
+
+function suppress(boxes: Boxes, order: readonly number[], threshold: number): number[] {
+  const kept: number[] = [];
+  const areas: number[] = [];
+  for (const candidate of order) {
+    const area = areaAt(boxes, candidate);
+    let isKept = true;
+    for (let k = 0; isKept && k < kept.length; k++) {
+      isKept = !(overlap(boxes, kept[k], boxes, candidate, areas[k], area) > threshold);
+    }
+    if (!isKept) continue;
+    kept.push(candidate);
+    areas.push(area);
+  }
+  return kept;
+}
+
+/** Up to so many boxes torchvision tells groups apart by moving each out of the others' way, which rounds the coordinates. */
+const MOVED_UP_TO = 1000;
+
+/** The same for each group by itself; indices by falling score over all. */
+export function groupedNms(
+  boxes: Boxes,
+  scores: ArrayLike<number>,
+  groups: ArrayLike<number>,
+  threshold: number,
+): number[] {
+  const order = byScore(scores);
+  const byGroup = new Map<number, number[]>();
+  for (const i of order) {
+    const group = byGroup.get(groups[i]);
+    if (group) group.push(i);
+    else byGroup.set(groups[i], [i]);
+  }
+  const moved = scores.length <= MOVED_UP_TO ? apart(boxes, groups) : boxes;
+  const kept = new Uint8Array(scores.length);
+  for (const members of byGroup.values()) for (const i of suppress(moved, members, threshold)) kept[i] = 1;
+  return order.filter((i) => kept[i] === 1);
+}
+
+function apart(boxes: Boxes, groups: ArrayLike<number>): Boxes {
+  const side = Math.fround(boxes.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY) + 1);
+  return boxes.map((value, i) => value + Math.fround(groups[Math.floor(i / 4)] * side));
+}
+
+export interface SoftNmsOptions {
+  /** `linear`: a box that overlaps by this or more keeps 1 - overlap of its score. `gaussian`: all keep exp(-overlap^2 / sigma). */
+  readonly method: 'linear' | 'gaussian';
+  readonly threshold: number;
+  readonly sigma: number;
+  /** Boxes whose score falls below it are dropped. */
+  readonly minScore: number;
+}
+
+/** Soft-NMS (Bodla et al. 2017): overlapping boxes lose of their score instead of being dropped. Best first, with their new scores. */
+export function softNms(
+  boxes: Boxes,
+  scores: ArrayLike<number>,
+  groups: ArrayLike<number>,
+  { method, threshold, sigma, minScore }: SoftNmsOptions,
+): { readonly index: number; readonly score: number }[] {
+  const left = Array.from(scores, (score, index) => ({ index, score }));
+  const kept: { readonly index: number; readonly score: number }[] = [];
+  while (left.length > 0) {
+    let best = 0;
+    for (let i = 1; i < left.length; i++) if (left[i].score > left[best].score) best = i;
+    const [chosen] = left.splice(best, 1);
+    if (chosen.score < minScore) break;
+    kept.push({ ...chosen });
+    for (const other of left) {
+      if (groups[other.index] !== groups[chosen.index]) continue;
+      const shared = overlap(boxes, chosen.index, boxes, other.index);
+      if (method === 'gaussian') other.score *= Math.exp(-(shared * shared) / sigma);
+      else if (shared >= threshold) other.score *= 1 - shared;
+    }
+  }
+  return kept;
+}

@@ -1,0 +1,123 @@
+import { join } from 'node:path';
+import { type CocoDataset, readCocoAnnotations, readCocoResults } from '../data/coco.js';
+import { ConvNextV2Error, didYouMean } from '../errors.js';
+import type { CocoKind, CocoResult } from '../metrics/coco.js';
+import { evaluateCoco } from '../metrics/coco-eval.js';
+import type { DetectedObject, ObjectDetectionPipeline } from '../tasks/detection.js';
+import { pipeline } from '../tasks/pipeline.js';
+import { type Command, json, print, progress, readArgs, table } from './command.js';
+import { chooseModel, MODEL_OPTIONS, openModel, warnUntrained } from './model.js';
+
+const HELP = `Measures how well a detector does, by COCO's average precision, to the numbers of pycocotools.
+
+Usage: convnextv2 eval-detection ANNOTATIONS --results FILE [OPTIONS]
+       convnextv2 eval-detection ANNOTATIONS --model SOURCE --images DIR [OPTIONS]
+
+  ANNOTATIONS     a COCO annotation file
+  --results FILE  what was found, as a COCO results file: as detect --out writes it
+  --model SOURCE  as for detect; its classes are matched with the categories by their names
+  --images DIR    where the pictures of the annotations are
+  --masks         measure masks; default: boxes
+  --seed N        for fresh weights; default 0
+  --backend NAME  auto, simd, tensorflow, cpu; default auto
+  --json          print JSON instead of a table
+
+AP is the mean over overlaps of 0.5 to 0.95, AP50 and AP75 at one, APs, APm and APl of small, medium and large objects;
+AR1, AR10 and AR100 are recalls with so many objects a picture. -1 stands where there is nothing to measure by.
+
+Examples:
+  convnextv2 eval-detection instances_val2017.json --model ./mask-rcnn --images val2017 --masks
+`;
+
+const OPTIONS = {
+  ...MODEL_OPTIONS,
+  results: { type: 'string' },
+  images: { type: 'string' },
+  masks: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+} as const;
+
+async function run(args: readonly string[]): Promise<number> {
+  const { values, positionals } = readArgs(args, OPTIONS);
+  const usage = (path: string, wanted: string, got: string) => new ConvNextV2Error('E_USAGE', { path, wanted, got });
+  if (positionals.length !== 1) throw usage('ANNOTATIONS', 'one file', String(positionals.length));
+  const { results: file, model, images } = values;
+  if ((file === undefined) === (model === undefined)) {
+    throw usage('--results', 'either --results or --model', file === undefined ? 'neither' : 'both');
+  }
+  if (model !== undefined && images === undefined) throw usage('--images', 'the folder of the pictures', 'none');
+  const [annotations] = positionals;
+  const kind: CocoKind = values.masks ? 'segm' : 'bbox';
+  const truths = await readCocoAnnotations(annotations);
+  const results = file === undefined ? await detectAll(truths, images!, values, kind) : await readCocoResults(file);
+  const { stats, categories } = evaluateCoco(truths, results, kind);
+  const all = { annotations, kind, pictures: truths.images.length, objects: results.length, stats, categories };
+  await print(values.json ? json(all) : report(all));
+  return 0;
+}
+
+/** What a model finds in the pictures of a dataset. Throws E_ARGUMENT where it knows none of the categories. */
+async function detectAll(
+  { images, categories }: CocoDataset,
+  folder: string,
+  values: Parameters<typeof chooseModel>[2],
+  kind: CocoKind,
+): Promise<readonly CocoResult[]> {
+  const choice = await chooseModel('eval-detection', [folder], values);
+  const task = kind === 'segm' ? 'instance-segmentation' : 'object-detection';
+  const detect: ObjectDetectionPipeline = await openModel(choice, (source, options) => pipeline(task, source, options));
+  try {
+    const labels = Object.values(detect.config.id2label);
+    const ids = new Map(categories.map(({ name, id }) => [name, id]));
+    const known = labels.filter((label) => ids.has(label));
+    if (known.length === 0) {
+      const { name } = categories[0] ?? { name: 'none' };
+      const suggestion = didYouMean(name, labels);
+      throw new ConvNextV2Error('E_ARGUMENT', {
+        path: 'categories',
+        wanted: `categories of the model's names: ${labels.slice(0, 5).join(', ')}, ...`,
+        got: categories
+          .map(({ name }) => name)
+          .slice(0, 5)
+          .join(', '),
+        suggestion,
+      });
+    }
+    const results: CocoResult[] = [];
+    for (const [i, { id, file_name }] of images.entries()) {
+      progress(`${file_name} (${i + 1} of ${images.length})`);
+      const found = await detect(join(folder, file_name), { threshold: 0, classes: known });
+      results.push(...found.map((object) => toResult(object, id, ids.get(object.label)!)));
+    }
+    warnUntrained(choice, 'the scores mean nothing', 'a Mask R-CNN of torchvision or mmdetection');
+    return results;
+  } finally {
+    progress('');
+    await detect.dispose();
+  }
+}
+
+function toResult({ box, score, mask }: DetectedObject, image_id: number, category_id: number): CocoResult {
+  const { xmin, ymin, xmax, ymax } = box;
+  const bbox = [xmin, ymin, xmax - xmin, ymax - ymin];
+  return { image_id, category_id, score, bbox, ...(mask && { segmentation: mask.toRLE() }) };
+}
+
+const shown = (value: number): string => (value < 0 ? '-1' : value.toFixed(4));
+
+function report({
+  pictures,
+  objects,
+  stats,
+  categories,
+}: ReturnType<typeof evaluateCoco> & { pictures: number; objects: number }): string {
+  const rows = categories.map(({ name, AP, AP50, AR100 }) => [name, shown(AP), shown(AP50), shown(AR100)]);
+  const means = table(Object.keys(stats), [Object.values(stats).map(shown)]);
+  return `${table(['category', 'AP', 'AP50', 'AR100'], rows)}\n${means}${pictures} pictures, ${objects} objects found\n`;
+}
+
+export const evalDetection: Command = {
+  summary: "a detector's average precision, on COCO's annotations",
+  help: HELP,
+  run,
+};

@@ -1,0 +1,123 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Detections, Detector } from '../contracts.js';
+import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import { convertRgb } from '../image/convert-rgb.js';
+import { decodeImage } from '../image/decode.js';
+import type { ImageSource } from '../image/image-source.js';
+import type { ImageLimits } from '../image/limits.js';
+import { Mask } from '../image/mask.js';
+import { AutoModelForInstanceSegmentation, AutoModelForObjectDetection, type AutoOptions } from '../weights/auto.js';
+import { makePipeline, type Pipeline } from './make-pipeline.js';
+import { refuseAborted } from './stream.js';
+
+/** Something that was found in a picture. */
+export interface DetectedObject {
+  /** How sure the model is, from 0 to 1. */
+  readonly score: number;
+  readonly label: string;
+  /** The index of the class. */
+  readonly id: number;
+  /** In pixels of the picture. */
+  readonly box: { readonly xmin: number; readonly ymin: number; readonly xmax: number; readonly ymax: number };
+  /** Which pixels of the picture belong to it, where the model finds that. */
+  readonly mask?: Mask;
+}
+
+export interface DetectOptions {
+  /** Only what scores as much or more. Default 0.5. */
+  readonly threshold?: number;
+  /** Only objects of these classes. Default: of all. */
+  readonly classes?: readonly string[];
+  /** How many pictures are computed at once. Default 1: of several, the smaller ones are padded to the largest. */
+  readonly batchSize?: number;
+  /** Stops the work between batches: E_ABORTED. */
+  readonly signal?: AbortSignal;
+  /** How much a picture from a stranger may ask for. */
+  readonly limits?: ImageLimits;
+}
+
+/** One picture to what is in it, the surest first, several to a list of these. */
+export type ObjectDetectionPipeline = Pipeline<readonly DetectedObject[], DetectOptions, Detector['config']>;
+
+type DetectionPipelineOptions = Omit<AutoOptions, 'outFeatures' | 'outIndices' | 'outputHiddenStates'>;
+
+/** `pipeline('object-detection', source, options)`. */
+export async function openDetectionPipeline(
+  source: string | URL,
+  options: DetectionPipelineOptions = {},
+): Promise<ObjectDetectionPipeline> {
+  return detectionPipeline(await AutoModelForObjectDetection.fromPretrained(source, options));
+}
+
+/** `pipeline('instance-segmentation', source, options)`. */
+export async function openInstancePipeline(
+  source: string | URL,
+  options: DetectionPipelineOptions = {},
+): Promise<ObjectDetectionPipeline> {
+  return detectionPipeline(await AutoModelForInstanceSegmentation.fromPretrained(source, options));
+}
+
+function detectionPipeline(model: Detector): ObjectDetectionPipeline {
+  return makePipeline<readonly DetectedObject[], DetectOptions, Detector['config']>({
+    async *run(pictures, options) {
+      const { batchSize, isWanted } = readOptions(options, model.config);
+      for (let done = 0; done < pictures.length; done += batchSize) {
+        refuseAborted(options.signal);
+        const batch = pictures.slice(done, done + batchSize);
+        const found = await detectBatch(model, batch, options.limits);
+        for (const [i, path] of batch.entries()) {
+          yield { path, result: objectsOf(found[i], model.config).filter(isWanted) };
+        }
+      }
+    },
+    config: model.config,
+    dispose: async () => model.dispose(),
+  });
+}
+
+async function detectBatch(
+  model: Detector,
+  sources: readonly ImageSource[],
+  limits: ImageLimits | undefined,
+): Promise<readonly Detections[]> {
+  const images = await Promise.all(sources.map((source) => decodeImage(source, limits)));
+  const pictures = images.map(convertRgb).map(({ data, height, width }) => {
+    return tf.tensor3d(
+      Float32Array.from(data, (value) => value / 255),
+      [height, width, 3],
+    );
+  });
+  try {
+    return model.detect(pictures);
+  } finally {
+    tf.dispose(pictures);
+  }
+}
+
+function objectsOf({ boxes, scores, labels, masks }: Detections, { id2label }: Detector['config']): DetectedObject[] {
+  return Array.from(labels, (id, i) => {
+    const [xmin, ymin, xmax, ymax] = boxes.subarray(4 * i, 4 * i + 4);
+    const mask = masks?.[i];
+    return {
+      score: scores[i],
+      label: id2label[id] ?? `LABEL_${id}`,
+      id,
+      box: { xmin, ymin, xmax, ymax },
+      ...(mask && { mask: new Mask(mask.bits, mask.height, mask.width) }),
+    };
+  });
+}
+
+function readOptions({ threshold = 0.5, classes, batchSize = 1 }: DetectOptions, { id2label }: Detector['config']) {
+  const refuse = (path: string, wanted: string, got: unknown, suggestion?: string): never => {
+    throw new ConvNextV2Error('E_ARGUMENT', { path, wanted, got: show(got), suggestion });
+  };
+  if (!(threshold >= 0 && threshold <= 1)) refuse('threshold', 'a score from 0 to 1', threshold);
+  if (!Number.isSafeInteger(batchSize) || batchSize < 1) refuse('batchSize', 'a whole number of at least 1', batchSize);
+  const known = Object.values(id2label);
+  for (const name of classes ?? []) {
+    if (!known.includes(name)) refuse('classes', 'names of classes of the model', name, didYouMean(name, known));
+  }
+  const isWanted = ({ score, label }: DetectedObject) => score >= threshold && (classes?.includes(label) ?? true);
+  return { batchSize, isWanted };
+}

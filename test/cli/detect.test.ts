@@ -1,0 +1,71 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { FasterRCNN, FasterRCNNConfig } from '../../src/index.js';
+import { TWO_STAGE } from '../heads/helpers.js';
+import { convnextv2, expectFailure, workFolder } from './helpers.js';
+
+describe('cli: detect and eval-detection', () => {
+  const { path, files } = workFolder();
+  const options = ['--model', 'detector', '--backend', 'cpu'];
+
+  before(async () => {
+    const config = new FasterRCNNConfig({
+      ...TWO_STAGE,
+      numLabels: undefined,
+      id2label: { 0: '-', 1: 'cat', 2: 'rocket' },
+    });
+    const model = await FasterRCNN.fromConfig(config, { seed: 1 });
+    await model.savePretrained(join(path, 'detector'));
+    model.dispose();
+  });
+
+  it('writes pictures and results, which can be measured', async () => {
+    const args = ['detect', 'chelsea.png', 'rocket.jpg', ...options, '--threshold', '0', '--out', 'found'];
+    const { code, stdout } = await convnextv2(args, path);
+    expect(code).to.equal(0);
+    expect(stdout).to.match(/^chelsea\.png\nscore +label +xmin +ymin +xmax +ymax\n/);
+    expect(stdout).to.include(`wrote ${join('found', 'rocket.detections.png')}\n`);
+    expect(files()).to.include.members(
+      ['detections.json', 'chelsea.detections.png'].map((file) => join('found', file)),
+    );
+    const results = JSON.parse(readFileSync(join(path, 'found', 'detections.json'), 'utf8'));
+    expect(results[0]).to.include({ image_id: 1, file_name: 'chelsea.png' });
+    const truths = {
+      images: [
+        { id: 1, file_name: 'chelsea.png', height: 300, width: 451 },
+        { id: 2, file_name: 'rocket.jpg', height: 427, width: 640 },
+      ],
+      categories: [
+        { id: 1, name: 'cat' },
+        { id: 2, name: 'rocket' },
+      ],
+      annotations: [{ id: 1, image_id: 1, category_id: results[0].category_id, bbox: results[0].bbox, area: 2000 }],
+    };
+    writeFileSync(join(path, 'truths.json'), JSON.stringify(truths));
+    const measured = await convnextv2(
+      ['eval-detection', 'truths.json', '--results', 'found/detections.json', '--json'],
+      path,
+    );
+    expect(measured.code).to.equal(0);
+    const byResults = JSON.parse(measured.stdout);
+    expect(byResults.stats.AP50).to.be.above(0);
+    const again = await convnextv2(['eval-detection', 'truths.json', ...options, '--images', '.', '--json'], path);
+    expect(JSON.parse(again.stdout).stats).to.deep.equal(byResults.stats);
+  });
+
+  it('refuses what it cannot do', async () => {
+    expectFailure(
+      await convnextv2(['detect', 'chelsea.png', ...options, '--threshold', '7'], path),
+      2,
+      'E_USAGE: --threshold',
+    );
+    expectFailure(
+      await convnextv2(['detect', 'chelsea.png', ...options, '--classes', 'cta'], path),
+      1,
+      'E_ARGUMENT: classes',
+    );
+    expectFailure(await convnextv2(['eval-detection', 'truths.json'], path), 2, 'E_USAGE: --results');
+    expectFailure(await convnextv2(['eval-detection', 'none.json', '--results', 'x'], path), 1, 'E_SOURCE');
+  });
+});

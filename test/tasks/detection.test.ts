@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import {
+  ConvNextV2Backbone,
+  ConvNextV2Config,
+  FasterRCNN,
+  FasterRCNNConfig,
+  Mask,
+  MaskRCNN,
+  MaskRCNNConfig,
+  pipeline,
+  useBackend,
+} from '../../src/index.js';
+import { TINY, TWO_STAGE } from '../heads/helpers.js';
+import { failure, inFolder } from '../helpers.js';
+
+const PICTURE = fileURLToPath(new URL('../../examples/pictures/chelsea.png', import.meta.url));
+const id2label = { 0: 'background', 1: 'cat', 2: 'dog' };
+
+describe('detection pipelines', () => {
+  before(() => useBackend('cpu'));
+
+  const settings = { ...TWO_STAGE, numLabels: undefined, id2label };
+  const inModels = (work: (folder: string) => Promise<void>) =>
+    inFolder(async (folder) => {
+      const masks = new MaskRCNNConfig({ ...settings, maskPoolSize: 4, maskLayers: [4], maskDimReduced: 4 });
+      const models = [
+        await MaskRCNN.fromConfig(masks, { seed: 1 }),
+        await FasterRCNN.fromConfig(new FasterRCNNConfig(settings), { seed: 1 }),
+      ];
+      await models[0].savePretrained(join(folder, 'masks'));
+      await models[1].savePretrained(join(folder, 'boxes'));
+      for (const model of models) model.dispose();
+      await work(folder);
+    });
+
+  it('give what is in pictures, as plain data', async () => {
+    await inModels(async (folder) => {
+      const before = tf.memory().numTensors;
+      const detect = await pipeline('instance-segmentation', join(folder, 'masks'));
+      const [one, two] = await detect([PICTURE, PICTURE], { threshold: 0, batchSize: 2 });
+      expect(one).to.deep.equal(two);
+      expect(one.length).to.be.above(0);
+      for (const { score, label, id, box, mask } of one) {
+        expect([score >= 0, label, box.xmin <= box.xmax]).to.deep.equal([true, id2label[id as 1], true]);
+        expect([mask instanceof Mask, mask!.width, mask!.height]).to.deep.equal([true, 451, 300]);
+      }
+      const scores = one.map(({ score }) => score);
+      expect(scores).to.deep.equal(scores.toSorted((a, b) => b - a));
+      const cats = await detect(PICTURE, { threshold: scores[1], classes: ['cat'] });
+      expect(cats.every(({ label, score }) => label === 'cat' && score >= scores[1])).to.equal(true);
+      expect(await detect(PICTURE, { threshold: 1 })).to.deep.equal([]);
+      await detect.dispose();
+      expect(tf.memory().numTensors).to.equal(before);
+    });
+  });
+
+  it('open any detector for boxes, and only those with masks for masks', async () => {
+    await inModels(async (folder) => {
+      const detect = await pipeline('object-detection', join(folder, 'boxes'));
+      expect((await detect(PICTURE, { threshold: 0 })).every(({ mask }) => mask === undefined)).to.equal(true);
+      const wrong = [{ threshold: 2 }, { batchSize: 0 }, { classes: ['cta'] }];
+      for (const options of wrong) expect((await failure(() => detect(PICTURE, options))).code).to.equal('E_ARGUMENT');
+      expect((await failure(() => detect(PICTURE, { classes: ['cta'] }))).suggestion).to.equal('did you mean "cat"?');
+      expect((await failure(() => detect('none.png'))).code).to.equal('E_IMAGE');
+      const signal = AbortSignal.abort();
+      expect((await failure(() => detect(PICTURE, { signal }))).code).to.equal('E_ABORTED');
+      await detect.dispose();
+      const open = () => pipeline('instance-segmentation', join(folder, 'boxes'));
+      expect((await failure(open)).code).to.equal('E_PLUGIN');
+      const backbone = await ConvNextV2Backbone.fromConfig(
+        new ConvNextV2Config({ depths: [...TINY.depths], hiddenSizes: [...TINY.hidden_sizes] }),
+        { seed: 1 },
+      );
+      await backbone.savePretrained(join(folder, 'backbone'));
+      backbone.dispose();
+      expect((await failure(() => pipeline('object-detection', join(folder, 'backbone')))).code).to.equal('E_PLUGIN');
+    });
+  });
+});
