@@ -367,6 +367,7 @@ export interface HeadModels {
   /** Its models find objects with masks. */
   readonly 'instance-segmentation': Detector;
 }
+/** A task that heads do. */
 export type HeadTask = keyof HeadModels;
 
 /** A kind of model on a backbone of any kind, as a value. */
@@ -383,4 +384,5 @@ export interface HeadPlugin<Config = unknown, Task extends HeadTask = HeadTask> 
   create(scope: Scope, config: Config, backbones: PluginList<BackbonePlugin>): HeadModels[Task];
 }
 
+/** What a registry holds. */
 export type Plugin = BackbonePlugin | HeadPlugin;

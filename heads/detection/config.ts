@@ -100,6 +100,7 @@ abstract class DetectorConfig<Settings extends object> extends PretrainedConfig<
 
 export type AnyDetectorConfig = DetectorConfig<object>;
 
+/** The configuration of Faster R-CNN: every field has a default of torchvision's. */
 export class FasterRCNNConfig extends DetectorConfig<FasterRCNNSettings> {
   static readonly definition = define('faster-rcnn', FASTER_RCNN);
 
@@ -109,6 +110,7 @@ export class FasterRCNNConfig extends DetectorConfig<FasterRCNNSettings> {
   }
 }
 
+/** The configuration of Mask R-CNN: every field has a default of torchvision's. */
 export class MaskRCNNConfig extends DetectorConfig<MaskRCNNSettings> {
   static readonly definition = define('mask-rcnn', MASK_RCNN);
 
@@ -118,6 +120,7 @@ export class MaskRCNNConfig extends DetectorConfig<MaskRCNNSettings> {
   }
 }
 
+/** The configuration of RetinaNet: every field has a default of torchvision's. */
 export class RetinaNetConfig extends DetectorConfig<RetinaNetSettings> {
   static readonly definition = define('retinanet', RETINANET);
 
@@ -127,6 +130,7 @@ export class RetinaNetConfig extends DetectorConfig<RetinaNetSettings> {
   }
 }
 
+/** The configuration of FCOS: every field has a default of torchvision's. */
 export class FCOSConfig extends DetectorConfig<FCOSSettings> {
   static readonly definition = define('fcos', FCOS_SETTINGS);
 

@@ -11,6 +11,7 @@ import { shippedPreprocessor } from '../../src/weights/source.js';
 import { UperNetConfig } from './config.js';
 import { fcnHead, type SegmentationHead, uperNetHead } from './network.js';
 
+/** What a segmenter gives. */
 export interface SegmenterFields {
   /** A scalar, where labels were given. */
   readonly loss?: tf.Scalar;

@@ -28,6 +28,7 @@ export interface CocoStats {
   readonly ARl: number;
 }
 
+/** How well one category was found. */
 export interface CategoryStats {
   readonly id: number;
   readonly name: string;

@@ -9,6 +9,7 @@ export interface CocoTruths {
   readonly annotations: readonly CocoTruth[];
 }
 
+/** An object that is there, as COCO annotates it. */
 export interface CocoTruth {
   readonly image_id: number;
   readonly category_id: number;

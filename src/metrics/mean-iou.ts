@@ -1,5 +1,6 @@
 import { ConvNextV2Error, show } from '../errors.js';
 
+/** What is counted, and what is left out. */
 export interface MeanIoUOptions {
   readonly numClasses: number;
   /** Pixels of this label count for nothing. Default 255. */
@@ -22,6 +23,7 @@ export interface SegmentationScores {
   readonly classes: readonly ClassScores[];
 }
 
+/** How well one class was found. */
 export interface ClassScores {
   /** Pixels that are of the class and were given it; that are or were; that were; that are. */
   readonly intersection: number;

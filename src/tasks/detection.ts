@@ -23,6 +23,7 @@ export interface DetectedObject {
   readonly mask?: Mask;
 }
 
+/** How a call of the detection pipelines goes. */
 export interface DetectOptions {
   /** Only what scores as much or more. Default 0.5. */
   readonly threshold?: number;

@@ -1,6 +1,11 @@
 import { dirname, resolve } from 'node:path';
 import { expect } from 'chai';
-import type { ConvNextConfigFile, PreprocessorConfigFile, UperNetConfigFile } from '../../configs/files.js';
+import type {
+  ConvNextConfigFile,
+  MaskRCNNConfigFile,
+  PreprocessorConfigFile,
+  UperNetConfigFile,
+} from '../../configs/files.js';
 import { packageFile, shippedConfigNames, shippedConfigPath } from '../../src/config/package-files.js';
 import { readJsonFile } from '../../src/config/read-json.js';
 import { type SchemaName, validateConfig } from '../../src/config/validate.js';
@@ -76,6 +81,21 @@ describe('the shipped configs', () => {
       const labels = Object.values(file.id2label!);
       expect(new Set(labels).size).to.equal(150);
       expect([labels[0], labels[12], labels[149]]).to.deep.equal(['wall', 'person', 'flag']);
+    }
+  });
+
+  it('have detectors, with the classes of COCO', async () => {
+    for (const name of shippedConfigNames('detectors')) {
+      const path = shippedConfigPath(name);
+      const file = (await readJsonFile(path)) as MaskRCNNConfigFile & { readonly model_type: SchemaName };
+      validateConfig(file.model_type, file, { file: path, unknownKeys: 'refuse' });
+      expect(name.startsWith(`${file.model_type}_${file.backbone_config}_fpn`), name).to.equal(true);
+      const labels = Object.values(file.id2label!);
+      const isOfMmdetection = name.endsWith('_mmdetection');
+      expect([labels.length, labels.indexOf('person')]).to.deep.equal(isOfMmdetection ? [80, 0] : [91, 1]);
+      expect([file.background, file.roi_centres]).to.deep.equal(
+        isOfMmdetection ? ['last', 'half-pixel'] : [undefined, undefined],
+      );
     }
   });
 

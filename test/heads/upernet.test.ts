@@ -12,6 +12,7 @@ import {
   UperNetForSemanticSegmentation,
   useBackend,
 } from '../../src/index.js';
+import type { Segmenter } from '../../src/contracts.js';
 import { failure, golden, inFolder } from '../helpers.js';
 
 const BODY = new ConvNextV2Config({ depths: [1, 1, 1, 1], hiddenSizes: [4, 5, 6, 7], outIndices: [1, 2, 3, 4] });
@@ -148,7 +149,7 @@ describe('UperNetForSemanticSegmentation', () => {
     const registry = createRegistry([plainNet], defaultRegistry());
     const config = { model_type: 'upernet', hidden_size: 6, num_labels: 4, auxiliary_channels: 5 };
     const backbone_config = { model_type: 'plainnet', widths: [4, 6, 8, 9] };
-    const model = await createModel({ ...config, backbone_config }, { registry, seed: 1 });
+    const model = (await createModel({ ...config, backbone_config }, { registry, seed: 1 })) as Segmenter;
     const output = model.forward(pictures()) as { readonly logits: tf.Tensor4D };
     expect(output.logits.shape).to.deep.equal([1, 41, 66, 4]);
     tf.dispose(output.logits);
