@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { plainNet } from '../../examples/third-party-backbone.js';
+import type { Segmenter } from '../../src/contracts.js';
 import {
   ConvNextV2Config,
   createModel,
@@ -12,7 +13,6 @@ import {
   UperNetForSemanticSegmentation,
   useBackend,
 } from '../../src/index.js';
-import type { Segmenter } from '../../src/contracts.js';
 import { failure, golden, inFolder } from '../helpers.js';
 
 const BODY = new ConvNextV2Config({ depths: [1, 1, 1, 1], hiddenSizes: [4, 5, 6, 7], outIndices: [1, 2, 3, 4] });
