@@ -181,10 +181,52 @@ export interface StoredTensor {
 export interface Checkpoint {
   /** What to call it in a message: the path of its file or folder. */
   readonly path: string;
+  /** How it was read, step by step: `PyTorch zip`, `tensors under "model"`, `names of timm`. */
+  readonly recognised?: readonly string[];
+  /** What the file calls the tensors that have another name here. */
+  readonly storedNames?: ReadonlyMap<string, string>;
+  /** What its writer noted beside the tensors. */
+  readonly metadata?: ReadonlyMap<string, string>;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** The values as float32, in the stored order. The caller owns the array. */
   readFloat32(name: string): Promise<Float32Array>;
   close(): Promise<void>;
+}
+
+/** A tensor of a checkpoint as a model wants it. */
+export interface RenamedTensor {
+  readonly name: string;
+  /** Default: as it is stored. */
+  readonly shape?: readonly number[];
+  /** From the stored values to those of `shape`, as many. Default: as they are. */
+  readonly convert?: (stored: Float32Array) => Float32Array;
+}
+
+/** A way in which others name the tensors of a kind of model: a value, recognised from the names alone. */
+export interface Naming {
+  /** As the option `format` and the report call it. */
+  readonly name: string;
+  /**
+   * The tensors as the model calls them, by the names that they have in a checkpoint; what means nothing to the model is left
+   * out. Undefined where these are not names of this kind.
+   */
+  read(tensors: ReadonlyMap<string, StoredTensor>): ReadonlyMap<string, RenamedTensor> | undefined;
+  /** The way back: what this naming calls the model's tensors, by the model's names. A naming need not have it. */
+  write?(tensors: ReadonlyMap<string, StoredTensor>): ReadonlyMap<string, RenamedTensor>;
+}
+
+/** How checkpoints of a kind of model are understood that come without its config, or with names of others. */
+export interface CheckpointForms {
+  /** The first that knows the names of a checkpoint is taken; where none does, the names are taken for the model's own. */
+  readonly namings: readonly Naming[];
+  /**
+   * The config.json of the model whose tensors these are, by the model's own names, from their shapes; `naming` is whose names
+   * they had. Undefined where they are no such model's.
+   */
+  deriveConfig?(
+    tensors: ReadonlyMap<string, StoredTensor>,
+    naming: string | undefined,
+  ): Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Which differences between a model and a checkpoint throw; see `LoadReport`. */
@@ -201,6 +243,23 @@ export interface LoadReport {
   readonly misshaped: readonly { readonly name: string; readonly wanted: string; readonly got: string }[];
   /** Loaded parameters that hold NaN or Infinity. */
   readonly nonFinite: readonly string[];
+  /** How the checkpoint was read, step by step: its container, what the tensors lay in, whose names they had. */
+  readonly recognised: readonly string[];
+  /** All of the above as one table: see `reportTable`. */
+  readonly rows: readonly LoadRow[];
+}
+
+/** What became of one parameter, or of a tensor that none had a use for. */
+export interface LoadRow {
+  readonly state: 'loaded' | 'new' | 'mis-shaped' | 'unused';
+  /** The parameter's name; the tensor's, where it is unused. */
+  readonly name: string;
+  /** What the file calls it, where that is something else. */
+  readonly storedName?: string;
+  /** Why it was not loaded. */
+  readonly reason?: string;
+  /** What was probably meant. */
+  readonly suggestion?: string;
 }
 
 /** How a parameter lies in a checkpoint (PyTorch's layout), and so how to turn it for tfjs. */
@@ -282,6 +341,8 @@ export interface BackbonePlugin<Config = unknown> {
   readonly type: string;
   /** What task models put before this model's names in a checkpoint, as `convnextv2`; both spellings are then found. */
   readonly prefix?: string;
+  /** How checkpoints with names of others, or without a config, are read. */
+  readonly checkpoints?: CheckpointForms;
   /** Checks a parsed config file and reads it; `selection` replaces the file's own. Throws E_CONFIG, E_OUT_FEATURES. */
   readConfig(json: unknown, origin: ConfigOrigin, selection?: Selection): Config;
   /** Builds the backbone from parameters of `scope`, named as its checkpoints name them; they hold no values yet. */
@@ -315,6 +376,8 @@ export interface HeadPlugin<Config = unknown, Task extends HeadTask = HeadTask> 
   readonly type: string;
   /** What its models do, as `pipeline` calls it. */
   readonly task: Task;
+  /** How checkpoints with names of others are read. */
+  readonly checkpoints?: CheckpointForms;
   /** Checks a parsed config file and reads it. Throws E_CONFIG. */
   readConfig(json: unknown, origin: ConfigOrigin): Config;
   /** Builds the model, its backbone included, from parameters of `scope`; they hold no values yet. */

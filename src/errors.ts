@@ -7,19 +7,23 @@ export const ERROR_CODES = [
   'E_BACKEND',
   'E_CONFIG',
   'E_DISPOSED',
+  'E_HDF5',
   'E_IMAGE',
   'E_JSON',
   'E_LIMIT',
+  'E_NETWORK',
   'E_NON_FINITE',
   'E_OUT_FEATURES',
   'E_OUTPUT',
   'E_PEER',
+  'E_PICKLE',
   'E_PLUGIN',
   'E_SAFETENSORS',
   'E_SHAPE',
   'E_SOURCE',
   'E_USAGE',
   'E_WEIGHTS',
+  'E_ZIP',
 ] as const;
 /** The code of an error: docs/errors.md has when each comes, and what to do. */
 export type ErrorCode = (typeof ERROR_CODES)[number];
@@ -57,6 +61,13 @@ export class ConvNextV2Error extends Error {
     this.suggestion = problems[0].suggestion;
   }
 }
+
+/** An error of ours as it crosses between threads, which a class would do without its fields. */
+export type PackedError = Pick<ConvNextV2Error, 'code' | 'problems'>;
+
+export const packError = ({ code, problems }: PackedError): PackedError => ({ code, problems });
+
+export const unpackError = ({ code, problems }: PackedError): ConvNextV2Error => new ConvNextV2Error(code, problems);
 
 /** How many problems a message spells out; `problems` has them all. */
 const SPELLED_OUT = 12;

@@ -13,6 +13,7 @@ export * from '../heads/rcnn/index.js';
 export * from '../heads/retinanet/index.js';
 export * from '../heads/upernet/index.js';
 export { type BackendName, type BackendReport, useBackend } from './backend/use-backend.js';
+export { type KnownModel, knownModels } from './config/known-models.js';
 export { alignSelection } from './config/selection.js';
 export type * from './contracts.js';
 export { findLabelledPictures, type LabelledPicture, readLabels } from './data/ade20k.js';
@@ -51,6 +52,7 @@ export { freezeStages } from './nn/stages.js';
 export * as ops from './ops/index.js';
 export { createRegistry, defaultRegistry, definePlugin, type Registry, setDefaultRegistry } from './registry.js';
 export type { ClassifyOptions, ClassScore, ImageClassificationPipeline } from './tasks/classification.js';
+export { type Conversion, type ConvertDtype, type ConvertOptions, convertCheckpoint } from './tasks/convert.js';
 export type {
   DetectedObject,
   DetectOptions,
@@ -63,7 +65,7 @@ export {
   extractFeatures,
   type ImageFeatureExtractionPipeline,
 } from './tasks/features.js';
-export { inspectModel, type ModelInspection } from './tasks/inspect.js';
+export { type InspectOptions, inspectModel, type ModelInspection } from './tasks/inspect.js';
 export type { Pipeline } from './tasks/make-pipeline.js';
 export { type PipelineOf, type PipelineOptions, pipeline, type Task } from './tasks/pipeline.js';
 export type { SegmentOptions } from './tasks/segment-options.js';
@@ -74,6 +76,7 @@ export {
   segmentImage,
 } from './tasks/segmentation.js';
 export type { PictureProcessor, StreamOptions } from './tasks/stream.js';
+export { type Verification, verifyCheckpoints } from './tasks/verify.js';
 export { AdamW, type AdamWOptions, type ParameterGroup } from './train/adamw.js';
 export {
   AutoBackbone,
@@ -86,7 +89,13 @@ export {
   createModel,
 } from './weights/auto.js';
 export { openSafetensors, openShardedSafetensors, readSafetensors } from './weights/checkpoint.js';
-export type { ModelOptions, PretrainedOptions } from './weights/pretrained-model.js';
+export type { HubOptions, Progress } from './weights/hub/settings.js';
+export { openCheckpoint } from './weights/open-checkpoint.js';
+export type { ModelOptions, PretrainedOptions } from './weights/pretrained-options.js';
+export { renameCheckpoint } from './weights/rename.js';
+export { reportTable } from './weights/report.js';
+export type { SourceOptions } from './weights/source.js';
+export { permuted } from './weights/strided.js';
 export { writeSafetensors } from './weights/write-safetensors.js';
 
 // the one side effect of importing this package

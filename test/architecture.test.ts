@@ -32,9 +32,13 @@ const PACKAGES: Readonly<Record<string, readonly string[] | 'all'>> = {
   '@tensorflow/tfjs-layers': ['backend', 'keras'],
   ajv: ['config'],
   'fastest-levenshtein': ['errors'],
+  h5wasm: ['weights'],
   'hyparquet-writer': ['cli'],
+  'proper-lockfile': ['weights'],
   sharp: ['image'],
   tinyglobby: ['cli'],
+  undici: ['weights'],
+  yauzl: ['weights'],
 };
 
 /** What may stand in the code of these rooms alone, as an import or as text. */

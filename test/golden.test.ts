@@ -14,7 +14,6 @@ describe('goldens of the reference', () => {
     const file = join(FOLDER, name, 'case.json');
     if (!existsSync(file)) continue;
     const spec = JSON.parse(readFileSync(file, 'utf8'));
-    if (spec.family.startsWith('checkpoints')) continue; // read by the tests of test/weights
     it(name, async () => {
       expect(await runCase(join(FOLDER, name), spec)).to.deep.equal({ verdict: 'passed', failures: [] });
     }).timeout(60_000);

@@ -1,6 +1,6 @@
 import { FROM_CODE, takeFields } from '../../src/config/fields.js';
 import { alignSelection } from '../../src/config/selection.js';
-import type { ConfigOrigin } from '../../src/contracts.js';
+import type { CheckpointForms, ConfigOrigin } from '../../src/contracts.js';
 import { ConvNextV2Error } from '../../src/errors.js';
 import type { Activation, ActivationName } from '../../src/ops/activation.js';
 import {
@@ -10,6 +10,8 @@ import {
   PretrainedConfig,
   type PretrainedConfigInit,
 } from '../../src/weights/pretrained-config.js';
+import { deriveConfig } from './derive.js';
+import { NAMINGS } from './namings.js';
 
 /** What a ConvNeXt V2 config is made from; what is left out takes the reference's default. */
 export interface ConvNextV2ConfigInit extends PretrainedConfigInit {
@@ -41,6 +43,9 @@ export interface ConvNextConfigInit extends ConvNextV2ConfigInit {
   readonly layerScaleInitValue?: number;
 }
 
+/** What is known of the checkpoints of both. */
+export const CHECKPOINTS: CheckpointForms = { namings: NAMINGS, deriveConfig };
+
 const V2 = {
   modelType: 'convnextv2',
   keys: {
@@ -58,6 +63,7 @@ const V2 = {
   },
   functions: ['hidden_act'],
   followers: { depths: ['numStages'], hiddenSizes: ['numStages'] },
+  checkpoints: CHECKPOINTS,
 } as const satisfies ConfigDefinition;
 
 const V1 = {

@@ -1,6 +1,6 @@
 import type { BackbonePlugin } from '../../src/contracts.js';
 import { ConvNextBackbone, ConvNextV2Backbone } from './backbone.js';
-import { ConvNextConfig, ConvNextV2Config } from './config.js';
+import { CHECKPOINTS, ConvNextConfig, ConvNextV2Config } from './config.js';
 import {
   ConvNextForImageClassification,
   ConvNextModel,
@@ -17,6 +17,7 @@ export * from './models.js';
 export const convNextV2: BackbonePlugin<ConvNextV2Config> = {
   type: 'convnextv2',
   prefix: 'convnextv2',
+  checkpoints: CHECKPOINTS,
   readConfig: (json, origin, selection) => ConvNextV2Config.fromJSON(json, origin, selection),
   create: (scope, config) => new ConvNextV2Backbone(scope, config),
   createModel: (scope, config) => new ConvNextV2Model(scope, config),
@@ -27,6 +28,7 @@ export const convNextV2: BackbonePlugin<ConvNextV2Config> = {
 export const convNext: BackbonePlugin<ConvNextConfig> = {
   type: 'convnext',
   prefix: 'convnext',
+  checkpoints: CHECKPOINTS,
   readConfig: (json, origin, selection) => ConvNextConfig.fromJSON(json, origin, selection),
   create: (scope, config) => new ConvNextBackbone(scope, config),
   createModel: (scope, config) => new ConvNextModel(scope, config),

@@ -1,14 +1,17 @@
 import { ConvNextV2Error, show } from '../errors.js';
 import { inspectModel, type ModelInspection } from '../tasks/inspect.js';
 import { type Command, json, print, readArgs, table } from './command.js';
+import { readSourceOptions, SOURCE_HELP, SOURCE_OPTIONS, takeArguments } from './source-options.js';
 
 const HELP = `Shows what a model is: stages, strides, channels, parameters, and the arithmetic at a given size.
 
 Usage: convnextv2 inspect SOURCE [OPTIONS]
 
-  SOURCE         a folder with config.json and model.safetensors, a file of these, or a shipped config
-  --size SIZE    of the picture, as 224 or 480x640 (height x width); default 224
-  --json         print JSON instead of a table
+  SOURCE               a folder, a file of weights, a shipped config, a model of the Hub (OWNER/NAME), or an https URL
+  --size SIZE          of the picture, as 224 or 480x640 (height x width); default 224
+  --names              also list the tensors of the checkpoint
+  --json               print JSON instead of a table
+${SOURCE_HELP}
 
 Examples:
   convnextv2 inspect convnextv2-tiny
@@ -16,22 +19,17 @@ Examples:
 `;
 
 const OPTIONS = {
+  ...SOURCE_OPTIONS,
+  names: { type: 'boolean', default: false },
   size: { type: 'string', default: '224' },
   json: { type: 'boolean', default: false },
 } as const;
 
 async function run(args: readonly string[]): Promise<number> {
   const { values, positionals } = readArgs(args, OPTIONS);
-  if (positionals.length !== 1) {
-    const got = `${positionals.length}`;
-    throw new ConvNextV2Error('E_USAGE', {
-      path: 'SOURCE',
-      wanted: 'one model',
-      got,
-      suggestion: 'see convnextv2 inspect --help',
-    });
-  }
-  const inspection = await inspectModel(positionals[0], readSize(values.size));
+  const [source] = takeArguments('inspect', ['SOURCE'], positionals);
+  const options = { ...readSourceOptions(values), ...readSize(values.size), names: values.names };
+  const inspection = await inspectModel(source, options);
   await print(values.json ? json(inspection) : report(inspection));
   return 0;
 }
@@ -43,7 +41,7 @@ export function readSize(text: string): { readonly height: number; readonly widt
   throw new ConvNextV2Error('E_USAGE', { path: '--size', wanted: 'a size such as 224 or 480x640', got: show(text) });
 }
 
-function report({ modelType, config, stages, parameters, flops, checkpoint }: ModelInspection): string {
+function report({ modelType, config, stages, parameters, flops, checkpoint, licence }: ModelInspection): string {
   const gflops = (count: number) => (count / 1e9).toFixed(3);
   const rows = stages.map((stage) => [
     stage.name,
@@ -54,14 +52,23 @@ function report({ modelType, config, stages, parameters, flops, checkpoint }: Mo
     gflops(stage.flops),
   ]);
   const total = ['all', '', '', '', count(parameters), gflops(flops)];
-  const held = checkpoint
-    ? `checkpoint ${checkpoint.path}: ${checkpoint.tensors} tensors, ${count(checkpoint.values)} values, ${checkpoint.dtypes.join(', ')}\n`
-    : 'no checkpoint: fresh weights\n';
   return (
     `${modelType}, from ${config}\n` +
     table(['stage', 'stride', 'channels', 'map', 'parameters', 'GFLOPs'], [...rows, total]) +
-    `Without classifier and output norms; a multiplication and an addition are two operations.\n${held}`
+    `Without classifier and output norms; a multiplication and an addition are two operations.\n` +
+    `${described(checkpoint).join('\n')}\n${licence === undefined ? '' : `${licence}\n`}`
   );
+}
+
+function described(checkpoint: ModelInspection['checkpoint']): readonly string[] {
+  if (!checkpoint) return ['no checkpoint: fresh weights'];
+  const { path, tensors, values, dtypes, recognised, metadata, names = [] } = checkpoint;
+  return [
+    `checkpoint ${path}: ${tensors} tensors, ${count(values)} values, ${dtypes.join(', ')}`,
+    `recognised: ${recognised.join('; ')}`,
+    ...Object.entries(metadata).map(([key, value]) => `metadata ${key}: ${value}`),
+    ...names.map(({ name, dtype, shape }) => `${name}  ${dtype} [${shape.join(', ')}]`),
+  ];
 }
 
 const count = (number: number): string => number.toLocaleString('en-US');

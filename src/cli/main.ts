@@ -4,12 +4,16 @@ import { packageFile } from '../config/package-files.js';
 import { ConvNextV2Error, didYouMean } from '../errors.js';
 import { classify } from './classify.js';
 import { type Command, oneLine, print, progress } from './command.js';
+import { convert } from './convert.js';
 import { detect } from './detect.js';
+import { download } from './download.js';
 import { evalDetection } from './eval-detection.js';
 import { evalSegmentation } from './eval-segmentation.js';
 import { features } from './features.js';
 import { inspect } from './inspect.js';
+import { models } from './models.js';
 import { segment } from './segment.js';
+import { verify } from './verify.js';
 import '../index.js';
 
 const COMMANDS: Readonly<Record<string, Command>> = {
@@ -20,6 +24,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   segment,
   'eval-segmentation': evalSegmentation,
   inspect,
+  convert,
+  verify,
+  download,
+  models,
 };
 
 const HELP = `convnextv2: ConvNeXt V2 as a vision backbone

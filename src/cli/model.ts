@@ -67,8 +67,8 @@ export function warnUntrained(
 ): void {
   if (trained) return;
   console.error(
-    `The weights are untrained (seed ${seed}): ${what}. For trained weights, download config.json and model.safetensors of a ` +
-      `model, as ${example}, into a folder and give that folder as --model.`,
+    `The weights are untrained (seed ${seed}): ${what}. For trained weights, give a model of the Hub as --model, such as ` +
+      `${example}; convnextv2 models lists them.`,
   );
 }
 

@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
 
-/** Far above any config or index file (ImageNet's labels are 40 KB), far below what would trouble the memory. */
-const MAX_BYTES = 64 * 2 ** 20;
+/** Far above any config or index file (ImageNet-22k's labels are 1 MB), far below what would trouble the memory. */
+const MAX_BYTES = 8 * 2 ** 20;
 
 /** Deeper than any config, shallow enough for everything that walks a parsed value by recursion. */
 const MAX_DEPTH = 200;
@@ -20,7 +20,7 @@ const ESCAPE = /\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/y;
 const SPACE = /[ \t\n\r]*/y;
 
 /**
- * Reads a JSON file. Throws E_SOURCE where there is no such file or it cannot be read, E_LIMIT above 64 MB,
+ * Reads a JSON file. Throws E_SOURCE where there is no such file or it cannot be read, E_LIMIT above 8 MB,
  * and what `parseJson` throws.
  */
 export async function readJsonFile(path: string): Promise<unknown> {

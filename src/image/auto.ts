@@ -1,4 +1,5 @@
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import type { HubOptions } from '../weights/hub/settings.js';
 import { openPreprocessor } from '../weights/source.js';
 import { ConvNextImageProcessor } from './processor.js';
 import { SEGFORMER_NAMES, SegformerImageProcessor } from './segformer-processor.js';
@@ -14,11 +15,14 @@ const CONVNEXT_NAMES: readonly string[] = [
 /** Chooses the processor that a preprocessor_config.json names. */
 export const AutoImageProcessor = {
   /**
-   * From a folder with a preprocessor_config.json, the file itself, or the name of a shipped config (ImageNet's at its
-   * size). Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG.
+   * From a folder or a model of the Hub with a preprocessor_config.json, the file itself, or the name of a shipped config
+   * (ImageNet's at its size). Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG, E_NETWORK.
    */
-  async fromPretrained(source: string | URL): Promise<ConvNextImageProcessor | SegformerImageProcessor> {
-    const { json, file } = await openPreprocessor(source);
+  async fromPretrained(
+    source: string | URL,
+    options?: HubOptions,
+  ): Promise<ConvNextImageProcessor | SegformerImageProcessor> {
+    const { json, file } = await openPreprocessor(source, options);
     return AutoImageProcessor.fromJSON(json, file);
   },
 

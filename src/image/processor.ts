@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { ensureBackend } from '../backend/use-backend.js';
+import type { HubOptions } from '../weights/hub/settings.js';
 import { openPreprocessor } from '../weights/source.js';
 import type { ImageSource } from './image-source.js';
 import { type ImageLimits, readLimits } from './limits.js';
@@ -52,11 +53,11 @@ export class ConvNextImageProcessor implements ImageProcessorSettings {
   }
 
   /**
-   * From a folder with a preprocessor_config.json, the file itself, or the name of a shipped config (ImageNet's at its
-   * size). Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG.
+   * From a folder or a model of the Hub with a preprocessor_config.json, the file itself, or the name of a shipped config
+   * (ImageNet's at its size). Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG, E_NETWORK.
    */
-  static async fromPretrained(source: string | URL): Promise<ConvNextImageProcessor> {
-    const { json, file } = await openPreprocessor(source);
+  static async fromPretrained(source: string | URL, options?: HubOptions): Promise<ConvNextImageProcessor> {
+    const { json, file } = await openPreprocessor(source, options);
     return ConvNextImageProcessor.fromJSON(json, file);
   }
 

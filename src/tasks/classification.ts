@@ -25,7 +25,7 @@ export async function openClassificationPipeline(
   source: string | URL,
   options: Omit<AutoOptions, 'outFeatures' | 'outIndices' | 'outputHiddenStates'> = {},
 ): Promise<ImageClassificationPipeline> {
-  const processor = await AutoImageProcessor.fromPretrained(source);
+  const processor = await AutoImageProcessor.fromPretrained(source, options);
   const model = await AutoModelForImageClassification.fromPretrained(source, options);
   const { config } = model;
   if (config.numLabels < 1) {

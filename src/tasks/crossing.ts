@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import { ConvNextV2Error } from '../errors.js';
+import { ConvNextV2Error, type PackedError, packError, unpackError } from '../errors.js';
 import type { ImageSource } from '../image/image-source.js';
 import type { ExtractorOptions, FeatureMapData } from './extractor.js';
 import type { StreamOptions } from './stream.js';
@@ -31,13 +31,6 @@ export type Reply =
   | { readonly result: readonly FeatureMapData[]; readonly error?: undefined; readonly end?: undefined }
   | { readonly result?: undefined; readonly error: PackedError; readonly end?: undefined }
   | { readonly result?: undefined; readonly error?: undefined; readonly end: PackedError | Error };
-
-/** An error of ours as it crosses, which a class would do without its fields. */
-export type PackedError = Pick<ConvNextV2Error, 'code' | 'problems'>;
-
-export const packError = ({ code, problems }: ConvNextV2Error): PackedError => ({ code, problems });
-
-export const unpackError = ({ code, problems }: PackedError): ConvNextV2Error => new ConvNextV2Error(code, problems);
 
 /** What was thrown, be it ours or not. */
 export const packThrown = (thrown: unknown): PackedError | Error =>

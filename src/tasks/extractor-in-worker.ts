@@ -1,12 +1,11 @@
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
 import { extname } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs-core';
-import { ConvNextV2Error } from '../errors.js';
+import { ConvNextV2Error, type PackedError, unpackError } from '../errors.js';
 import { loadSharp } from '../image/sharp.js';
-import { END, type PackedError, type Reply, type Run, type Setup, unpackError, unpackThrown } from './crossing.js';
+import { workerFlags } from '../weights/worker-flags.js';
+import { END, type Reply, type Run, type Setup, unpackThrown } from './crossing.js';
 import type { Extractor, ExtractorOptions } from './extractor.js';
 import { refuseAborted } from './stream.js';
 
@@ -24,7 +23,7 @@ export async function openInWorker(source: string | URL, options: ExtractorOptio
   refuseFunctions(options);
   await loadSharp(); // as its authors ask: in the main thread first, or its libraries are unloaded with the worker
   const workerData: Setup = { source: String(source), options, backend: tf.getBackend() };
-  const worker = new Worker(PROGRAM, { workerData, execArgv: flags() });
+  const worker = new Worker(PROGRAM, { workerData, execArgv: workerFlags() });
   const gone = new AbortController();
   worker.once('exit', () => gone.abort());
   const dispose = async () => {
@@ -94,16 +93,4 @@ function refuseFunctions(options: object): void {
       suggestion: 'leave it out, or do without worker',
     });
   }
-}
-
-/** The flags of Node for the worker; undefined for those of this process. */
-function flags(): string[] | undefined {
-  // tsx, for who runs the TypeScript sources, does not reach into workers by itself on Node 20
-  if (import.meta.url.endsWith('.ts')) {
-    const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx/package.json'));
-    const api = JSON.stringify(new URL('dist/esm/api/index.mjs', tsx));
-    return ['--import', `data:text/javascript,import { register } from ${api}; register();`];
-  }
-  // with --eval: it is about this process' program, and a worker refuses it
-  return process.execArgv.some((flag) => flag.startsWith('--input-type')) ? [] : undefined;
 }

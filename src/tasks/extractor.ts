@@ -64,15 +64,16 @@ export async function openExtractor(
   { pool, processor, ...options }: ExtractorOptions & { readonly processor?: PictureProcessor },
 ): Promise<Extractor> {
   checkPool(pool);
-  const reader = processor ?? (await AutoImageProcessor.fromPretrained(source));
-  const isBackbone = options.outFeatures != null || options.outIndices != null || (await holdsBackbone(source));
+  const reader = processor ?? (await AutoImageProcessor.fromPretrained(source, options));
+  const isBackbone =
+    options.outFeatures != null || options.outIndices != null || (await holdsBackbone(source, options));
   const model = await (isBackbone ? AutoBackbone : AutoModel).fromPretrained(source, options);
   return { ...createExtractor(model, reader, pool), dispose: async () => model.dispose() };
 }
 
 /** Whether a backbone wrote the source, as the `architectures` of its config say. */
-async function holdsBackbone(source: string | URL): Promise<boolean> {
-  const { architectures } = Object((await openSource(source)).config);
+async function holdsBackbone(source: string | URL, options: ExtractorOptions): Promise<boolean> {
+  const { architectures } = Object((await openSource(source, options)).config);
   return Array.isArray(architectures) && architectures.some((name) => String(name).endsWith('Backbone'));
 }
 

@@ -80,7 +80,8 @@ export async function openFeaturePipeline(
   source: string | URL,
   options: ExtractorOptions & Threaded = {},
 ): Promise<ImageFeatureExtractionPipeline> {
-  const config = await AutoConfig.fromPretrained(source, options);
+  const { pool, worker, ...opening } = options;
+  const config = await AutoConfig.fromPretrained(source, opening);
   const { extract, dispose } = await open(source, options);
   return makePipeline({ run: extract, config, dispose });
 }

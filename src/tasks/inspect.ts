@@ -1,8 +1,11 @@
-import type { Backbone, BackbonePlugin, StoredDtype } from '../contracts.js';
+import { licenceNotice } from '../config/known-models.js';
+import type { Backbone, BackbonePlugin, Checkpoint, CheckpointForms, StoredDtype, StoredTensor } from '../contracts.js';
 import { countParameters, createScope } from '../nn/scope.js';
 import { defaultRegistry, type Registry } from '../registry.js';
-import { pluginOf } from '../weights/auto.js';
-import { openSource } from '../weights/source.js';
+import { formsOf, pluginOf } from '../weights/auto.js';
+import { openConfigured } from '../weights/derive.js';
+import { renameCheckpoint } from '../weights/rename.js';
+import type { SourceOptions } from '../weights/source.js';
 
 /** A stage of a backbone, for a picture of a given size. */
 export interface StageInspection {
@@ -31,19 +34,33 @@ export interface ModelInspection {
     readonly tensors: number;
     readonly values: number;
     readonly dtypes: readonly StoredDtype[];
+    /** How it was read: its container, whose names it has. */
+    readonly recognised: readonly string[];
+    /** What its writer noted. */
+    readonly metadata: Readonly<Record<string, string>>;
+    /** What it holds, by the names of the file; where they were asked for. */
+    readonly names?: readonly (StoredTensor & { readonly name: string })[];
   };
+  /** Of the weights, where the source is a published one. */
+  readonly licence?: string;
+}
+
+/** Options of `inspectModel`. */
+export interface InspectOptions extends SourceOptions {
+  /** Of the picture. */
+  readonly height: number;
+  readonly width: number;
+  /** Whether to list the tensors of the checkpoint. Default false. */
+  readonly names?: boolean;
+  readonly registry?: Registry;
 }
 
 /** Looks at a model without giving it weights: nothing is allocated. Throws as `AutoBackbone.fromPretrained`. */
 export async function inspectModel(
   source: string | URL,
-  {
-    height,
-    width,
-    registry = defaultRegistry(),
-  }: { readonly height: number; readonly width: number; readonly registry?: Registry },
+  { height, width, names = false, registry = defaultRegistry(), ...options }: InspectOptions,
 ): Promise<ModelInspection> {
-  const opened = await openSource(source);
+  const opened = await openConfigured(source, formsOf(registry), options);
   const plugin = pluginOf<BackbonePlugin>(opened, registry);
   const build = (outFeatures?: readonly string[]) =>
     plugin.create(createScope(), plugin.readConfig(opened.config, opened.origin, { outFeatures }));
@@ -63,9 +80,19 @@ export async function inspectModel(
         tensors: tensors.length,
         values: sum(tensors.map(({ shape }) => size(shape))),
         dtypes: [...new Set(tensors.map(({ dtype }) => dtype))],
+        recognised: recognise(checkpoint, plugin.checkpoints, options.format),
+        metadata: Object.fromEntries(checkpoint.metadata ?? []),
+        ...(names && {
+          names: Array.from(checkpoint.tensors, ([name, { dtype, shape }]) => ({ name, dtype, shape })),
+        }),
       },
     }),
+    licence: licenceNotice(source),
   };
+}
+
+function recognise(checkpoint: Checkpoint, forms: CheckpointForms | undefined, format: string | undefined) {
+  return renameCheckpoint(checkpoint, forms?.namings ?? [], format).checkpoint.recognised ?? [];
 }
 
 function describeStages(backbone: Backbone, height: number, width: number): readonly StageInspection[] {

@@ -49,7 +49,7 @@ export async function openSegmentationPipeline(
   options: Omit<AutoOptions, 'outFeatures' | 'outIndices' | 'outputHiddenStates'> = {},
 ): Promise<SemanticSegmentationPipeline> {
   const model = await AutoModelForSemanticSegmentation.fromPretrained(source, options);
-  const processor = await SegformerImageProcessor.fromPretrained(source).catch((error) => {
+  const processor = await SegformerImageProcessor.fromPretrained(source, options).catch((error) => {
     model.dispose();
     throw error;
   });

@@ -1,7 +1,8 @@
 import type { MessagePort } from 'node:worker_threads';
 import { useBackend } from '../backend/use-backend.js';
+import { packError } from '../errors.js';
 import type { ImageSource } from '../image/image-source.js';
-import { END, packError, packThrown, type Reply, type Run, type Setup } from './crossing.js';
+import { END, packThrown, type Reply, type Run, type Setup } from './crossing.js';
 import { type FeatureMapData, openExtractor } from './extractor.js';
 import type { Streamed } from './stream.js';
 

@@ -3,6 +3,7 @@ import type {
   Backbone,
   BackbonePlugin,
   BaseModel,
+  CheckpointForms,
   Detector,
   HeadModels,
   HeadPlugin,
@@ -16,6 +17,7 @@ import type {
 } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { defaultRegistry, type Registry } from '../registry.js';
+import { openConfigured } from './derive.js';
 import {
   buildModel,
   type ModelKind,
@@ -23,7 +25,7 @@ import {
   openModel,
   type PretrainedOptions,
 } from './pretrained-model.js';
-import { type ModelSource, openSource } from './source.js';
+import type { ModelSource, SourceOptions } from './source.js';
 
 /** The plugin for the `model_type` of an opened source. Throws E_CONFIG where it has none, E_PLUGIN for an unknown one. */
 export function pluginOf<P>({ config, origin }: Pick<ModelSource, 'config' | 'origin'>, plugins: PluginList<P>): P {
@@ -36,15 +38,20 @@ export function pluginOf<P>({ config, origin }: Pick<ModelSource, 'config' | 'or
   });
 }
 
+/** How plugins understand checkpoints without a config. */
+export function formsOf(plugins: PluginList<Plugin>): readonly (CheckpointForms | undefined)[] {
+  return plugins.types.map((type) => plugins.get(type).checkpoints);
+}
+
 /** The config of any registered kind of model. */
 export const AutoConfig = {
   /** Throws E_SOURCE, E_JSON, E_CONFIG, E_OUT_FEATURES, E_PLUGIN. */
   async fromPretrained(
     source: string | URL,
-    { registry = defaultRegistry(), ...selection }: Selection & Pick<ModelOptions, 'registry'> = {},
+    { registry = defaultRegistry(), ...options }: Selection & SourceOptions & Pick<ModelOptions, 'registry'> = {},
   ): Promise<unknown> {
-    const opened = await openSource(source);
-    return pluginOf(opened, registry.all).readConfig(opened.config, opened.origin, selection);
+    const opened = await openConfigured(source, formsOf(registry.all), options);
+    return pluginOf(opened, registry.all).readConfig(opened.config, opened.origin, options);
   },
 };
 
@@ -52,7 +59,7 @@ export const AutoConfig = {
 export type AutoOptions = Omit<PretrainedOptions, 'layout'>;
 
 /** Opens and makes models of any registered kind; `kindOf` says what a plugin, one of `listIn` a registry, makes. */
-function auto<P, Model>(
+function auto<P extends Plugin, Model>(
   listIn: (registry: Registry) => PluginList<P>,
   kindOf: (plugin: P, registry: Registry) => ModelKind<unknown, Model>,
 ) {
@@ -62,8 +69,9 @@ function auto<P, Model>(
       source: string | URL,
       { registry = defaultRegistry(), ...options }: AutoOptions = {},
     ): Promise<Model> {
-      const kind = (opened: ModelSource) => kindOf(pluginOf(opened, listIn(registry)), registry);
-      return (await openModel(kind, source, options)).model;
+      const plugins = listIn(registry);
+      const opened = await openConfigured(source, formsOf(plugins), options);
+      return (await openModel(kindOf(pluginOf(opened, plugins), registry), opened, options)).model;
     },
 
     /** A model with fresh weights. */
@@ -85,6 +93,7 @@ function optional<Model>(
 ): ModelKind<unknown, Model> {
   return {
     prefix: plugin.prefix,
+    checkpoints: plugin.checkpoints,
     readConfig: (json, origin, selection) => plugin.readConfig(json, origin, selection),
     create(scope, config) {
       const model = create(scope, config);
@@ -119,6 +128,7 @@ function onBackbone<Task extends HeadTask>(
   registry: Registry,
 ): ModelKind<unknown, HeadModels[Task]> {
   return {
+    checkpoints: plugin.checkpoints,
     readConfig: (json, origin) => plugin.readConfig(json, origin),
     create: (scope, config) => plugin.create(scope, config, registry),
   };

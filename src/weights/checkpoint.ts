@@ -1,41 +1,37 @@
-import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { readJsonFile } from '../config/read-json.js';
 import type { Checkpoint, StoredTensor } from '../contracts.js';
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
 import { toFloat32, toNumbers } from './dtypes.js';
+import { type OpenFile, reading, readRange, withFile } from './file.js';
 import { fail, headerEnd, parseHeader, where } from './safetensors.js';
-
-/** At most so many bytes in one request: the system takes no more than 2 GiB. */
-const MAX_READ_BYTES = 2 ** 30;
 
 /**
  * Opens a safetensors file and checks its header; tensors are read from the file when asked for.
  * Throws E_SOURCE where there is no such file or it cannot be read, E_SAFETENSORS where it is not in order.
- * `readFloat32` throws E_ARGUMENT for a name that the file lacks, E_SAFETENSORS where the file has become shorter.
+ * `readFloat32` throws E_ARGUMENT for a name that the file lacks, E_SOURCE where the file has become shorter.
  */
-export async function openSafetensors(path: string): Promise<Checkpoint> {
-  const handle = await reading(path, () => openFile(path));
-  try {
-    const tensors = await reading(path, async () => {
-      const { size } = await handle.stat();
-      const start = headerEnd(await readRange(handle, path, 0, Math.min(8, size)), size, path);
-      return parseHeader(await readRange(handle, path, 0, start), size, path).tensors;
-    });
-    return {
-      path,
-      tensors,
-      readFloat32: (name) =>
-        reading(path, async () => {
-          const { dtype, begin, end } = lookUp(tensors, name, path);
-          return toFloat32(dtype, await readRange(handle, path, begin, end));
-        }),
-      close: () => handle.close(),
-    };
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
+export function openSafetensors(path: string): Promise<Checkpoint> {
+  return withFile(path, readSafetensorsFile);
+}
+
+/** As `openSafetensors`, of a file that is open. */
+export async function readSafetensorsFile(file: OpenFile): Promise<Checkpoint> {
+  const { path, size } = file;
+  const start = headerEnd(await readRange(file, 0, Math.min(8, size)), size, path);
+  const { tensors, metadata } = parseHeader(await readRange(file, 0, start), size, path);
+  return {
+    path,
+    tensors,
+    metadata,
+    recognised: ['safetensors'],
+    readFloat32: (name) =>
+      reading(path, async () => {
+        const { dtype, begin, end } = lookUp(tensors, name, path);
+        return toFloat32(dtype, await readRange(file, begin, end));
+      }),
+    close: () => file.handle.close(),
+  };
 }
 
 /**
@@ -70,6 +66,7 @@ export async function openShardedSafetensors(indexPath: string): Promise<Checkpo
     return {
       path: indexPath,
       tensors,
+      recognised: [`safetensors in ${shards.size} files`],
       readFloat32: async (name) => lookUp(homes, name, indexPath).readFloat32(name),
       close,
     };
@@ -105,6 +102,11 @@ export function readSafetensors(bytes: Uint8Array, path: string): Map<string, Lo
   );
 }
 
+/** The files that an index names. Throws as `openShardedSafetensors`. */
+export async function readShardNames(indexPath: string): Promise<readonly string[]> {
+  return [...new Set((await readWeightMap(indexPath)).values())];
+}
+
 async function readWeightMap(path: string): Promise<ReadonlyMap<string, string>> {
   const { weight_map } = Object(await readJsonFile(path));
   if (typeof weight_map !== 'object' || weight_map === null || Array.isArray(weight_map)) {
@@ -120,48 +122,6 @@ async function readWeightMap(path: string): Promise<ReadonlyMap<string, string>>
 
 function leavesFolder(file: string): boolean {
   return /^([\\/]|[a-z]:)/i.test(file) || file.split(/[\\/]/).includes('..');
-}
-
-async function openFile(path: string): Promise<FileHandle> {
-  // asked first, since opening a named pipe would wait for its other end
-  const found = await stat(path);
-  if (found.isFile()) return open(path);
-  throw new ConvNextV2Error('E_SOURCE', {
-    path,
-    wanted: 'a safetensors file',
-    got: found.isDirectory() ? 'a folder' : 'something that is not a plain file',
-  });
-}
-
-/** The bytes of a file from `begin` up to `end`, in an array of their own. */
-async function readRange(handle: FileHandle, path: string, begin: number, end: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(end - begin);
-  for (let done = 0; done < bytes.length; ) {
-    const length = Math.min(bytes.length - done, MAX_READ_BYTES);
-    const { bytesRead } = await handle.read(bytes, done, length, begin + done);
-    if (bytesRead === 0) fail(path, `${end} bytes`, `${begin + done} bytes`, 'the file became shorter meanwhile');
-    done += bytesRead;
-  }
-  return bytes;
-}
-
-/** Runs what reads a file; what the system says against it becomes an error of ours. */
-async function reading<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    if (cause instanceof ConvNextV2Error) throw cause;
-    if (cause instanceof RangeError) {
-      throw new ConvNextV2Error(
-        'E_LIMIT',
-        { path, wanted: 'a tensor that fits in memory', got: cause.message },
-        { cause },
-      );
-    }
-    const { code = String(cause) } = cause as NodeJS.ErrnoException;
-    const got = code === 'ENOENT' || code === 'ENOTDIR' ? 'no such file' : code;
-    throw new ConvNextV2Error('E_SOURCE', { path, wanted: 'a readable safetensors file', got }, { cause });
-  }
 }
 
 function lookUp<T>(map: ReadonlyMap<string, T>, name: string, path: string): T {

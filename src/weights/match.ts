@@ -1,7 +1,8 @@
-import type { Checkpoint, LoadReport, StoredTensor, Strict } from '../contracts.js';
+import type { Checkpoint, LoadReport, LoadRow, StoredTensor, Strict } from '../contracts.js';
 import { ConvNextV2Error, didYouMean, type Problem } from '../errors.js';
 import { anySeed } from '../nn/random.js';
 import { type DeclaredParameter, initialValues } from '../nn/scope.js';
+import type { Progress } from './hub/settings.js';
 import { where } from './safetensors.js';
 
 export interface FillOptions {
@@ -14,8 +15,8 @@ export interface FillOptions {
   readonly strict?: Strict;
   /** For what no checkpoint gives. Default: another one each time. */
   readonly seed?: number;
-  /** Called after each tensor, with the bytes read so far (as float32) and in all. */
-  readonly onProgress?: (progress: { readonly done: number; readonly total: number; readonly name: string }) => void;
+  /** Called after each tensor. */
+  readonly onProgress?: (progress: Progress) => void;
 }
 
 /**
@@ -34,32 +35,36 @@ export async function fillParameters(
   const total = [...parameters.values()].reduce((bytes, { size }) => bytes + 4 * size, 0);
   let done = 0;
   try {
-    for (const parameter of parameters.values()) {
-      const stored = plan.loaded.get(parameter);
-      const values = stored === undefined ? initialValues(parameter, seed) : await checkpoint!.readFloat32(stored);
-      if (stored !== undefined && !allFinite(values)) nonFinite.push(parameter.name);
+    for (const { parameter, state, name } of plan.matches) {
+      const isLoaded = state === 'loaded';
+      const values = isLoaded ? await checkpoint!.readFloat32(name) : initialValues(parameter, seed);
+      if (isLoaded && !allFinite(values)) nonFinite.push(parameter.name);
       parameter.fill(values);
       done += 4 * parameter.size;
-      onProgress?.({ done, total, name: parameter.name });
+      onProgress?.({ phase: 'load', done, total, name: parameter.name });
     }
   } catch (error) {
     for (const parameter of parameters.values()) parameter.dispose();
     throw error;
   }
-  return {
-    loaded: [...plan.loaded.keys()].map(({ name }) => name),
-    initialized: plan.initialized.map(({ name }) => name),
-    unused: plan.unused,
-    misshaped: plan.misshaped,
-    nonFinite,
-  };
+  return { ...reportOf(plan, checkpoint), nonFinite };
+}
+
+/** A parameter, and the tensor that it has or should have. */
+interface Match {
+  readonly parameter: DeclaredParameter;
+  readonly state: Exclude<LoadRow['state'], 'unused'>;
+  /** Of the tensor, as the checkpoint calls it; where there is none, as the parameter is called. */
+  readonly name: string;
+  readonly storedName: string;
+  readonly wanted: string;
+  readonly got: string;
 }
 
 interface Plan {
-  /** Each parameter that is loaded, and the name of its tensor in the checkpoint. */
-  readonly loaded: ReadonlyMap<DeclaredParameter, string>;
-  readonly initialized: readonly DeclaredParameter[];
-  readonly misshaped: LoadReport['misshaped'];
+  /** In the order of the network. */
+  readonly matches: readonly Match[];
+  /** By the names of the file. */
   readonly unused: readonly string[];
 }
 
@@ -71,32 +76,50 @@ function match(
   checkpoint: Checkpoint | undefined,
   prefix: string | undefined,
 ): Plan {
-  const loaded = new Map<DeclaredParameter, string>();
-  const initialized: DeclaredParameter[] = [];
-  const misshaped: LoadReport['misshaped'][number][] = [];
+  const storedName = (name: string) => checkpoint?.storedNames?.get(name) ?? name;
   const unused = new Set([...(checkpoint?.tensors.keys() ?? [])].filter((name) => !name.endsWith(BATCH_COUNT)));
-  for (const parameter of parameters.values()) {
+  const matches = Array.from(parameters.values(), (parameter): Match => {
     const name = namesOf(parameter.name, prefix).find((name) => checkpoint?.tensors.has(name));
+    const size = `[${parameter.shape.join(', ')}]`;
     if (name === undefined) {
-      initialized.push(parameter);
-      continue;
+      const { name } = parameter;
+      const wanted = `a tensor ${size}`;
+      return { parameter, state: 'new', name, storedName: name, wanted, got: 'no tensor of this name' };
     }
     unused.delete(name);
     const tensor = checkpoint!.tensors.get(name)!;
-    if (fits(parameter, tensor)) loaded.set(parameter, name);
-    else
-      misshaped.push({
-        name,
-        wanted: `F32 [${parameter.shape.join(', ')}]`,
-        got: `${tensor.dtype} [${tensor.shape.join(', ')}]`,
-      });
-  }
-  return { loaded, initialized, misshaped, unused: [...unused] };
+    const state = fits(parameter, tensor) ? 'loaded' : 'mis-shaped';
+    const got = `${tensor.dtype} [${tensor.shape.join(', ')}]`;
+    return { parameter, state, name, storedName: storedName(name), wanted: `F32 ${size}`, got };
+  });
+  return { matches, unused: [...unused].map(storedName) };
 }
 
 function namesOf(name: string, prefix: string | undefined): readonly string[] {
   if (prefix === undefined) return [name];
   return name.startsWith(`${prefix}.`) ? [name, name.slice(prefix.length + 1)] : [name, `${prefix}.${name}`];
+}
+
+function reportOf({ matches, unused }: Plan, checkpoint: Checkpoint | undefined): Omit<LoadReport, 'nonFinite'> {
+  const of = (state: LoadRow['state']) => matches.filter((match) => match.state === state);
+  const fresh = of('new');
+  const candidates = comparable(fresh.length, unused);
+  return {
+    loaded: of('loaded').map(({ parameter }) => parameter.name),
+    initialized: fresh.map(({ parameter }) => parameter.name),
+    unused,
+    misshaped: of('mis-shaped').map(({ storedName, wanted, got }) => ({ name: storedName, wanted, got })),
+    recognised: checkpoint?.recognised ?? [],
+    rows: [
+      ...matches.map(({ parameter: { name }, state, storedName, wanted, got }): LoadRow => {
+        const row = { state, name, ...(storedName !== name && { storedName }) };
+        if (state === 'loaded') return row;
+        const reason = checkpoint ? `wanted ${wanted}, got ${got}` : 'there is no checkpoint';
+        return { ...row, reason, suggestion: state === 'new' ? didYouMean(name, candidates) : undefined };
+      }),
+      ...unused.map((name): LoadRow => ({ state: 'unused', name, reason: 'the model has no use for it' })),
+    ],
+  };
 }
 
 const FLOATS: readonly string[] = ['F64', 'F32', 'F16', 'BF16'];
@@ -110,15 +133,15 @@ function fits({ shape, size, options }: DeclaredParameter, tensor: StoredTensor)
 /** A second's worth of looking for near names; a hostile checkpoint can have hundreds of thousands. */
 const MAX_COMPARISONS = 1_000_000;
 
-function differences(
-  { loaded, initialized, misshaped, unused }: Plan,
-  checkpoint: Checkpoint,
-  strict: Strict,
-): Problem[] {
+/** The names to look for near ones among: none where there are too many. */
+const comparable = (missing: number, names: readonly string[]): readonly string[] =>
+  missing * names.length > MAX_COMPARISONS ? [] : names;
+
+function differences({ matches, unused }: Plan, checkpoint: Checkpoint, strict: Strict): Problem[] {
   if (strict === 'none') return [];
   const at = (name: string) => where(checkpoint.path, name);
-  if (loaded.size === 0 && misshaped.length === 0) {
-    const [first] = initialized;
+  if (matches.every(({ state }) => state === 'new')) {
+    const [first] = matches;
     return [
       {
         path: checkpoint.path,
@@ -127,14 +150,17 @@ function differences(
       },
     ];
   }
-  const missing = initialized.filter(({ options }) => strict === 'all' || options.part !== 'head');
-  const candidates = missing.length * unused.length > MAX_COMPARISONS ? [] : unused;
+  const misshaped = matches.filter(({ state }) => state === 'mis-shaped');
+  const missing = matches.filter(
+    ({ state, parameter }) => state === 'new' && (strict === 'all' || parameter.options.part !== 'head'),
+  );
+  const candidates = comparable(missing.length, unused);
   return [
-    ...misshaped.map(({ name, wanted, got }) => ({ path: at(name), wanted, got })),
-    ...missing.map(({ name, shape }) => ({
+    ...misshaped.map(({ storedName, wanted, got }) => ({ path: at(storedName), wanted, got })),
+    ...missing.map(({ name, wanted, got }) => ({
       path: at(name),
-      wanted: `a tensor [${shape.join(', ')}]`,
-      got: 'no tensor of this name',
+      wanted,
+      got,
       suggestion: didYouMean(name, candidates),
     })),
     ...(strict === 'all'

@@ -1,10 +1,11 @@
 import { type ConfigKeys, FROM_CODE, readFields, writeFields } from '../config/fields.js';
 import { readLabels } from '../config/labels.js';
 import { type SchemaName, validateConfig } from '../config/validate.js';
-import type { ConfigOrigin, Selection } from '../contracts.js';
+import type { CheckpointForms, ConfigOrigin, Selection } from '../contracts.js';
 import { ConvNextV2Error } from '../errors.js';
 import type { ProblemType } from '../nn/losses.js';
-import { openSource } from './source.js';
+import { openConfigured } from './derive.js';
+import type { SourceOptions } from './source.js';
 
 /** What any config is made from; what is left out, or null, takes the reference's default. */
 export interface PretrainedConfigInit extends Selection {
@@ -38,6 +39,8 @@ export interface ConfigDefinition {
   readonly functions: readonly string[];
   /** Fields that give way, by the field whose change makes them. */
   readonly followers: Readonly<Record<string, readonly string[]>>;
+  /** How checkpoints with names of others, or without a config, are read. */
+  readonly checkpoints?: CheckpointForms;
 }
 
 const COMMON_FOLLOWERS: ConfigDefinition['followers'] = {
@@ -123,9 +126,13 @@ export abstract class PretrainedConfig<Init extends PretrainedConfigInit> {
   }
 
   /** Reads the config of a folder, a file, or the name of a shipped config. Throws E_SOURCE, E_JSON and as `fromJSON`. */
-  static async fromPretrained<C>(this: ConfigClass<C>, source: string | URL, selection: Selection = {}): Promise<C> {
-    const { config, origin } = await openSource(source);
-    return readConfig(this, config, origin, selection);
+  static async fromPretrained<C>(
+    this: ConfigClass<C>,
+    source: string | URL,
+    options: Selection & SourceOptions = {},
+  ): Promise<C> {
+    const { config, origin } = await openConfigured(source, [this.definition.checkpoints], options);
+    return readConfig(this, config, origin, options);
   }
 
   /** A copy with these fields changed; what follows from a changed field is found anew. */

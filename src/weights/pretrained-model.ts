@@ -1,28 +1,29 @@
 import { join } from 'node:path';
 import { ensureBackend } from '../backend/use-backend.js';
-import type { ConfigOrigin, Layout, LoadReport, Parameters, Scope, Selection, Strict } from '../contracts.js';
+import type {
+  CheckpointForms,
+  ConfigOrigin,
+  Layout,
+  LoadReport,
+  Parameters,
+  Scope,
+  Selection,
+  Strict,
+} from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { createScope } from '../nn/scope.js';
 import type { Registry } from '../registry.js';
 import { makeFolder, writeFileAtomically } from './atomic.js';
+import { openConfigured } from './derive.js';
 import { toBytes } from './dtypes.js';
-import { type FillOptions, fillParameters } from './match.js';
+import { fillParameters } from './match.js';
 import { type ConfigClass, readConfig } from './pretrained-config.js';
-import { imageNetPreprocessor, type ModelSource, openSource } from './source.js';
+import type { ModelOptions, PretrainedOptions } from './pretrained-options.js';
+import { renameCheckpoint } from './rename.js';
+import { imageNetPreprocessor, type ModelSource } from './source.js';
 import { writeSafetensors } from './write-safetensors.js';
 
-/** Options of every `fromConfig`. */
-export interface ModelOptions {
-  /** For fresh weights: the same seed gives the same ones. Default: others each time. */
-  readonly seed?: number;
-  /** The axes that `forward` takes and gives. Default NHWC. */
-  readonly layout?: Layout;
-  /** Where the plugins are. Default: that of the front door, with the built-in plugins. */
-  readonly registry?: Registry;
-}
-
-/** Options of every `fromPretrained`. */
-export interface PretrainedOptions extends ModelOptions, Selection, Omit<FillOptions, 'prefix'> {}
+export type { ModelOptions, PretrainedOptions };
 
 /** A config that can be written to config.json. */
 export interface ModelConfig {
@@ -33,6 +34,7 @@ export interface ModelConfig {
 /** How a kind of model is made: what a plugin and a model class have in common. */
 export interface ModelKind<Config, Model> {
   readonly prefix?: string;
+  readonly checkpoints?: CheckpointForms;
   readConfig(json: unknown, origin: ConfigOrigin, selection?: Selection): Config;
   create(scope: Scope, config: Config, layout?: Layout): Model;
 }
@@ -60,19 +62,18 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
   }
 
   /**
-   * Opens a model: from a folder, a file, or the name of a shipped config (then with fresh weights). What fitted is in
-   * `report`. Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG, E_OUT_FEATURES, E_SAFETENSORS, E_WEIGHTS (see `strict`), and
-   * E_ARGUMENT for an option that cannot be.
+   * Opens a model: of the Hub by its id, from a folder, a file, a URL, or the name of a shipped config (then with fresh weights).
+   * What fitted is in `report`. Throws E_SOURCE, E_NETWORK, E_JSON, E_LIMIT, E_CONFIG, E_OUT_FEATURES; what reading the file
+   * throws (see `openCheckpoint`), E_WEIGHTS (see `strict`), and E_ARGUMENT for an option that cannot be.
    */
   static async fromPretrained<C extends ModelConfig, M extends PretrainedModel<C>>(
     this: ModelClass<C, M>,
     source: string | URL,
     options: PretrainedOptions = {},
   ): Promise<M> {
-    const { model, report, opened } = await openModel(kindOf(this, options), source, options);
-    model.#report = report;
-    model.#preprocessor = opened.preprocessor?.json;
-    return model;
+    const kind = kindOf(this, options);
+    const opened = await openConfigured(source, [kind.checkpoints], options);
+    return (await openModel(kind, opened, options)).model;
   }
 
   /** Makes a model with fresh weights. Throws E_ARGUMENT for a config of another class, E_LIMIT. */
@@ -82,9 +83,14 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
     options: ModelOptions = {},
   ): Promise<M> {
     requireThat('config', config instanceof this.Config, `a ${this.Config.name}`, config);
-    const { model, report } = await buildModel(kindOf(this, options), config, undefined, options);
+    return (await buildModel(kindOf(this, options), config, undefined, options)).model;
+  }
+
+  /** For `buildModel`: tells a model where it comes from. */
+  static introduce(model: unknown, report: LoadReport, opened: ModelSource | undefined): void {
+    if (!(model instanceof PretrainedModel)) return;
     model.#report = report;
-    return model;
+    model.#preprocessor = opened?.preprocessor?.json;
   }
 
   /** By the names of the checkpoint, in the order of the network. */
@@ -139,21 +145,15 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
 function kindOf<C, M>(type: ModelClass<C, M>, { registry }: ModelOptions): ModelKind<C, M> {
   return {
     prefix: type.Config.definition.modelType,
+    checkpoints: type.Config.definition.checkpoints,
     readConfig: (json, origin, selection = {}) => readConfig(type.Config, json, origin, selection),
     create: (scope, config, layout) => new type(scope, config, layout, registry),
   };
 }
 
-/** Opens a source as a model of this kind. */
-export async function openModel<C, M>(
-  kind: ModelKind<C, M> | ((opened: ModelSource) => ModelKind<C, M>),
-  source: string | URL,
-  options: PretrainedOptions,
-): Promise<{ readonly model: M; readonly report: LoadReport; readonly opened: ModelSource }> {
-  const opened = await openSource(source);
-  const chosen = typeof kind === 'function' ? kind(opened) : kind;
-  const config = chosen.readConfig(opened.config, opened.origin, options);
-  return { ...(await buildModel(chosen, config, opened, options)), opened };
+/** Makes a model of this kind from an opened source. */
+export async function openModel<C, M>(kind: ModelKind<C, M>, opened: ModelSource, options: PretrainedOptions) {
+  return buildModel(kind, kind.readConfig(opened.config, opened.origin, options), opened, options);
 }
 
 const LAYOUTS: readonly unknown[] = ['NHWC', 'NCHW'] satisfies Layout[];
@@ -174,7 +174,11 @@ export async function buildModel<C, M>(
   const model = kind.create(scope, config, layout);
   const checkpoint = await opened?.openCheckpoint?.();
   try {
-    return { model, report: await fillParameters(scope.parameters, checkpoint, { ...options, prefix: kind.prefix }) };
+    const renamed = checkpoint && renameCheckpoint(checkpoint, kind.checkpoints?.namings ?? [], options.format);
+    const filling = { ...options, prefix: kind.prefix };
+    const report = await fillParameters(scope.parameters, renamed?.checkpoint, filling);
+    PretrainedModel.introduce(model, report, opened);
+    return { model, report };
   } finally {
     await checkpoint?.close();
   }
@@ -184,7 +188,8 @@ function requireThat(path: string, holds: boolean, wanted: string, got: unknown)
   if (!holds) throw new ConvNextV2Error('E_ARGUMENT', { path, wanted, got: show(got) });
 }
 
-function writeJson(path: string, value: unknown): Promise<void> {
+/** Writes a file of JSON, whole or not at all. Throws E_OUTPUT. */
+export function writeJson(path: string, value: unknown): Promise<void> {
   return writeFileAtomically(path, async (handle) => {
     await handle.writeFile(`${JSON.stringify(value, null, 2)}\n`);
   });

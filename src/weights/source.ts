@@ -5,10 +5,25 @@ import { packageFile, shippedConfigNames, shippedConfigPath } from '../config/pa
 import { readJsonFile } from '../config/read-json.js';
 import type { Checkpoint, ConfigOrigin } from '../contracts.js';
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
-import { openSafetensors, openShardedSafetensors } from './checkpoint.js';
+import { readShardNames } from './checkpoint.js';
+import { openRepository, type Repository } from './hub/repository.js';
+import type { HubOptions } from './hub/settings.js';
+import { fetchUrl } from './hub/url.js';
+import { openCheckpoint } from './open-checkpoint.js';
+import { isTimmConfig, timmPreprocessor } from './timm-config.js';
+import type { CheckpointOptions } from './torch.js';
+
+/** How a source is found and read. */
+export interface SourceOptions extends CheckpointOptions, HubOptions {
+  /** Whose names the tensors have, as `timm`. Default: recognised from the names themselves. */
+  readonly format?: string;
+  /** In place of the source's own config, for weights that come without one. */
+  readonly config?: { toJSON(): Readonly<Record<string, unknown>> };
+}
 
 /** What a source name led to: a config, what goes with it, and a checkpoint where it has one. */
 export interface ModelSource {
+  /** Undefined for weights with no config beside them: see `openConfigured`. */
   readonly config: unknown;
   readonly origin: ConfigOrigin;
   /** The folder's preprocessor_config.json, where it has one. */
@@ -19,41 +34,52 @@ export interface ModelSource {
 
 const CONFIG = 'config.json';
 const PREPROCESSOR = 'preprocessor_config.json';
-const WEIGHTS = 'model.safetensors';
-const INDEX = 'model.safetensors.index.json';
+
+/** The files of weights that a folder may have, the first that is there is taken. */
+export const WEIGHTS = [
+  'model.safetensors',
+  'model.safetensors.index.json',
+  'pytorch_model.bin',
+  'tf_model.h5',
+] as const;
 
 /**
- * Finds a model: a folder as `savePretrained` writes it, a .safetensors file or its .index.json with a config.json beside it,
- * a config file (.json), a file URL of any of these, or the name of a config that ships with the package.
- * Throws E_SOURCE where there is none, E_JSON, E_LIMIT.
+ * Finds a model: a folder as `savePretrained` writes it; a file of weights (see `openCheckpoint`), or the index of several,
+ * with a config.json beside it or none; a config file (.json); a file URL of any of these; the name of a config that ships
+ * with the package; the id of a model of the Hub; or the https URL of a file. The weights of the Hub come when they are opened.
+ * Throws E_SOURCE where there is none, E_JSON, E_LIMIT, E_NETWORK, E_ABORTED, E_OUTPUT for a cache that cannot be written.
  */
-export async function openSource(source: string | URL): Promise<ModelSource> {
+export async function openSource(source: string | URL, options: SourceOptions = {}): Promise<ModelSource> {
+  const found = await locate(source, options);
+  if ('repository' in found) return fromRepository(found.id, found.repository, options);
+  const { path } = found;
+  if ((await kindOf(path)) === 'folder') return fromFolder(path, await weightsIn(path), options);
+  if (extname(path) === '.json' && !path.endsWith('.index.json')) return fromConfigFile(path);
+  return fromFolder(dirname(path), path, options);
+}
+
+type Located = { readonly path: string } | { readonly id: string; readonly repository: Repository };
+
+/** What a source means: a path that is there, or a model of the Hub. */
+async function locate(source: string | URL, options: HubOptions): Promise<Located> {
+  const url = /^https?:\/\//.test(String(source)) && URL.canParse(source) ? new URL(source) : undefined;
+  if (url) return { path: await fetchUrl(url, options) };
   const path = toPath(source);
-  const kind = await kindOf(path);
-  if (kind === 'folder') return fromFolder(path, await weightsIn(path));
-  if (kind === 'file') {
-    if (path.endsWith('.index.json')) return fromFolder(dirname(path), () => openShardedSafetensors(path));
-    if (extname(path) === '.safetensors') return fromFolder(dirname(path), () => openSafetensors(path));
-    if (extname(path) === '.json') return fromConfigFile(path);
-    throw new ConvNextV2Error('E_SOURCE', {
-      path,
-      wanted: 'a folder, a .safetensors file, its .index.json, or a config (.json)',
-      got: `a file ${basename(path)}`,
-    });
-  }
+  if (await kindOf(path)) return { path };
   const names = shippedConfigNames();
-  if (names.includes(path)) return fromConfigFile(shippedConfigPath(path));
+  if (names.includes(path)) return { path: shippedConfigPath(path) };
+  if (HUB_ID.test(path)) return { id: path, repository: await openRepository(path, options) };
   throw new ConvNextV2Error('E_SOURCE', {
     path,
-    wanted: 'a folder, a file, or the name of a config that ships with the package',
+    wanted:
+      'a folder, a file, a URL, a model of the Hub (OWNER/NAME), or the name of a config that ships with the package',
     got: 'none of these',
-    suggestion:
-      didYouMean(path, names) ??
-      (/^[\w.-]+\/[\w.-]+$/.test(path)
-        ? 'for a model of the Hub, download its files into a folder and give that'
-        : `the configs are ${names.join(', ')}`),
+    suggestion: didYouMean(path, names) ?? `the configs are ${names.join(', ')}`,
   });
 }
+
+/** As the Hub allows them: OWNER/NAME. */
+const HUB_ID = /^[A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95}$/;
 
 function toPath(source: string | URL): string {
   if (typeof source === 'string' && !source.startsWith('file:') && source !== '') return source;
@@ -62,10 +88,32 @@ function toPath(source: string | URL): string {
   } catch {
     throw new ConvNextV2Error('E_SOURCE', {
       path: 'source',
-      wanted: 'a path, a file URL, or a name',
+      wanted: 'a path, a URL, or a name',
       got: show(source),
     });
   }
+}
+
+async function fromRepository(id: string, { file }: Repository, options: SourceOptions): Promise<ModelSource> {
+  const config = await file(CONFIG);
+  const preprocessor = await file(PREPROCESSOR);
+  return {
+    ...(await readConfigs(config, preprocessor, id)),
+    async openCheckpoint() {
+      for (const name of WEIGHTS) {
+        const path = await file(name);
+        if (path === undefined) continue;
+        if (name.endsWith('.index.json')) for (const shard of await readShardNames(path)) await file(shard);
+        return openCheckpoint(path, options);
+      }
+      throw new ConvNextV2Error('E_SOURCE', {
+        path: id,
+        wanted: `one of ${WEIGHTS.join(', ')}`,
+        got: 'none of them',
+        suggestion: 'where the server was not reached: fetch it once with the network',
+      });
+    },
+  };
 }
 
 async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
@@ -82,35 +130,37 @@ async function fromConfigFile(file: string): Promise<ModelSource> {
   };
 }
 
-async function fromFolder(folder: string, openCheckpoint: () => Promise<Checkpoint>): Promise<ModelSource> {
-  const file = join(folder, CONFIG);
-  if ((await kindOf(file)) === undefined) {
-    throw new ConvNextV2Error('E_SOURCE', { path: folder, wanted: `a ${CONFIG} beside the weights`, got: 'none' });
-  }
-  const preprocessor = join(folder, PREPROCESSOR);
+async function fromFolder(folder: string, weights: string, options: SourceOptions): Promise<ModelSource> {
+  const there = async (name: string) => ((await kindOf(join(folder, name))) ? join(folder, name) : undefined);
   return {
-    ...(await fromConfigFile(file)),
-    preprocessor: (await kindOf(preprocessor)) && { json: await readJsonFile(preprocessor), file: preprocessor },
-    openCheckpoint,
+    ...(await readConfigs(await there(CONFIG), await there(PREPROCESSOR), weights)),
+    openCheckpoint: () => openCheckpoint(weights, options),
   };
 }
 
-async function weightsIn(folder: string): Promise<() => Promise<Checkpoint>> {
-  const [weights, index] = [join(folder, WEIGHTS), join(folder, INDEX)];
-  if ((await kindOf(weights)) === 'file') return () => openSafetensors(weights);
-  if ((await kindOf(index)) === 'file') return () => openShardedSafetensors(index);
-  if ((await kindOf(join(folder, CONFIG))) === undefined) {
-    throw new ConvNextV2Error('E_SOURCE', {
-      path: folder,
-      wanted: `a folder with ${CONFIG} and ${WEIGHTS}`,
-      got: `no ${CONFIG}`,
-    });
+/** The config and the preprocessor of weights, where they have any; `weights` is for messages. */
+async function readConfigs(config: string | undefined, preprocessor: string | undefined, weights: string) {
+  const own = preprocessor === undefined ? undefined : { json: await readJsonFile(preprocessor), file: preprocessor };
+  if (config === undefined) {
+    const origin = { file: weights, unknownKeys: 'keep' } as const;
+    return { config: undefined, origin, preprocessor: own };
   }
+  const found = await fromConfigFile(config);
+  const ofTimm = isTimmConfig(found.config) ? { json: timmPreprocessor(found.config), file: config } : undefined;
+  return { ...found, preprocessor: own ?? ofTimm };
+}
+
+async function weightsIn(folder: string): Promise<string> {
+  for (const name of WEIGHTS) {
+    const file = join(folder, name);
+    if ((await kindOf(file)) === 'file') return file;
+  }
+  const hasConfig = (await kindOf(join(folder, CONFIG))) !== undefined;
   throw new ConvNextV2Error('E_SOURCE', {
     path: folder,
-    wanted: `${WEIGHTS} or ${INDEX}`,
-    got: 'neither',
-    suggestion: `for fresh weights, give ${join(folder, CONFIG)}`,
+    wanted: hasConfig ? `one of ${WEIGHTS.join(', ')}` : `a folder with ${CONFIG} and ${WEIGHTS[0]}`,
+    got: hasConfig ? 'none of them' : `no ${CONFIG}`,
+    suggestion: hasConfig ? `for fresh weights, give ${join(folder, CONFIG)}` : undefined,
   });
 }
 
@@ -134,23 +184,25 @@ export async function imageNetPreprocessor(imageSize: unknown): Promise<Readonly
 }
 
 /**
- * The preprocessor_config.json of a source: the file itself, that of a folder, or `whereNone` where there is a config alone.
- * Throws E_SOURCE, E_JSON, E_LIMIT.
+ * The preprocessor_config.json of a source: the file itself, that of a folder or a model of the Hub, or `whereNone` where there is
+ * a config alone, or weights. Throws as `openSource`.
  */
 export async function openPreprocessor(
   source: string | URL,
+  options: SourceOptions = {},
   whereNone: (imageSize: unknown) => Promise<unknown> = imageNetPreprocessor,
 ): Promise<{ readonly json: unknown; readonly file: string }> {
-  const path = toPath(source);
-  if ((await kindOf(path)) === 'folder') {
-    const [file, config] = [join(path, PREPROCESSOR), join(path, CONFIG)];
+  const found = await locate(source, options);
+  if ('path' in found && (await kindOf(found.path)) === 'folder') {
+    const [file, config] = [join(found.path, PREPROCESSOR), join(found.path, CONFIG)];
     if ((await kindOf(file)) || !(await kindOf(config))) return { json: await readJsonFile(file), file };
-    return openPreprocessor(config, whereNone);
+    return openPreprocessor(config, options, whereNone);
   }
-  const { config, origin, preprocessor } = await openSource(source);
+  const { config, origin, preprocessor } = await openSource('path' in found ? found.path : source, options);
   if (preprocessor) return preprocessor;
+  if (isTimmConfig(config)) return { json: timmPreprocessor(config), file: origin.file };
   // a JSON file that is no model's config can only be meant as the preprocessor's own, whatever its name
   const { model_type, image_size } = Object(config);
-  if (model_type === undefined) return { json: config, file: origin.file };
+  if (model_type === undefined && config !== undefined) return { json: config, file: origin.file };
   return { json: await whereNone(image_size), file: origin.file };
 }

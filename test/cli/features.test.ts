@@ -76,7 +76,7 @@ describe('cli: features', () => {
     const run = (...seed: readonly string[]) =>
       convnextv2(['features', 'chelsea.png', '--model', 'fresh.json', '--backend', 'cpu', '--json', ...seed], path);
     const [first, same, other] = await Promise.all([run(), run('--seed', '0'), run('--seed', '1')]);
-    expect(first.stderr[1]).to.match(/^The weights are untrained \(seed 0\): .* download config\.json/);
+    expect(first.stderr[1]).to.match(/^The weights are untrained \(seed 0\): .* give a model of the Hub as --model/);
     const mapsIn = ({ stdout }: typeof first) => JSON.parse(stdout).pictures[0].maps;
     expect(JSON.parse(first.stdout).trained).to.equal(false);
     expect(mapsIn(same)).to.deep.equal(mapsIn(first));

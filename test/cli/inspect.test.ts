@@ -12,7 +12,8 @@ describe('cli: inspect', () => {
     expect(stdout).to.match(/^convnextv2, from .*tiny.config\.json\n/);
     expect(stdout).to.match(/^stage +stride +channels +map +parameters +GFLOPs\nstem +4 +4 +16 x 24 +204 +0\.000\n/m);
     expect(stdout).to.match(/^stage4 +32 +7 +2 x 3 +/m);
-    expect(stdout).to.match(/^checkpoint .*model\.safetensors: \d+ tensors, [\d,]+ values, F32\n$/m);
+    expect(stdout).to.match(/^checkpoint .*model\.safetensors: \d+ tensors, [\d,]+ values, F32\n/m);
+    expect(stdout).to.match(/\nrecognised: safetensors; names of hf\nmetadata format: pt\n$/);
   });
 
   it('prints JSON, and nothing else', async () => {
@@ -41,8 +42,8 @@ describe('cli: inspect', () => {
   it('refuses other than one model, and a size that is none', async () => {
     const wrong = [['inspect'], ['inspect', 'tiny', 'tiny'], ['inspect', 'tiny', '--size', '31']];
     const [none, two, small] = await Promise.all(wrong.map((args) => convnextv2(args, path)));
-    expectFailure(none, 2, 'E_USAGE: SOURCE: wanted one model, got 0');
-    expectFailure(two, 2, 'E_USAGE: SOURCE: wanted one model, got 2');
+    expectFailure(none, 2, 'E_USAGE: SOURCE: wanted one argument, got 0');
+    expectFailure(two, 2, 'E_USAGE: SOURCE: wanted one argument, got 2');
     expectFailure(small, 1, 'E_SHAPE: ');
   });
 });

@@ -28,13 +28,14 @@ describe('cli', () => {
     expect(code).to.equal(2);
   });
 
-  for (const command of ['features', 'classify', 'detect', 'eval-detection', 'inspect']) {
+  const commands = ['features', 'classify', 'detect', 'eval-detection', 'segment', 'eval-segmentation', 'inspect'];
+  for (const command of [...commands, 'convert', 'verify', 'download', 'models']) {
     it(`helps with ${command}, whatever else is said`, async () => {
       const args = [command, 'nope.png', '--nope', '--help'];
       const [help, same] = await Promise.all([convnextv2(args, path), convnextv2(['help', command], path)]);
       const { code, stdout, stderr } = help;
       expect(stdout).to.contain(`Usage: convnextv2 ${command} `);
-      expect(stdout).to.match(/^Examples:\n {2}convnextv2 /m);
+      expect(stdout).to.match(/^Examples?:\n {2}convnextv2 /m);
       expect([code, stderr]).to.deep.equal([0, []]);
       for (const line of stdout.trimEnd().split('\n')) expect(line).to.have.length.at.most(120);
       expect(same).to.deep.equal(help);
@@ -43,7 +44,7 @@ describe('cli', () => {
 
   it('refuses a command that is not there', async () => {
     const message =
-      /^E_USAGE: convnextv2: wanted one of features, classify, detect, eval-detection, segment, eval-segmentation, inspect, got feature \(did you mean "features"\?\)$/;
+      /^E_USAGE: convnextv2: wanted one of features, classify, detect, eval-detection, segment, eval-segmentation, inspect, convert, verify, download, models, got feature \(did you mean "features"\?\)$/;
     const [near, inherited] = await Promise.all([convnextv2(['feature'], path), convnextv2(['constructor'], path)]);
     expectFailure(near, 2, message);
     expectFailure(inherited, 2, 'E_USAGE: convnextv2: ');

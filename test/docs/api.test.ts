@@ -46,7 +46,7 @@ describe('the API reference', () => {
     expect(part('###', 'ConvNextV2Backbone')).to.include(
       '\nInherits from [ConvNextBackboneBase](#convnextbackbonebase).',
     );
-    expect(part('###', 'PretrainedOptions')).to.include('[ModelOptions](#modeloptions), [Selection](#selection).');
+    expect(part('###', 'PretrainedOptions')).to.include('[ModelOptions](#modeloptions), [Selection](#selection), ');
     expect(part('###', 'layers.ParametricLayer')).to.include('[layers.Layer](#layerslayer)');
     expect(part('###', 'AutoConfig')).to.match(/const AutoConfig: \{[\s\S]*fromPretrained\([\s\S]*\};\n/);
     expect(part('###', 'PretrainedConfig')).to.include('toJSON(): '); // named by what ConvNextV2Config inherits

@@ -13,6 +13,7 @@ import {
   ERROR_CODES,
   type ErrorCode,
   extractFeatures,
+  openCheckpoint,
   readSafetensors,
   useBackend,
 } from '../../src/index.js';
@@ -44,15 +45,24 @@ const EXAMPLES: Readonly<Record<Exclude<ErrorCode, 'E_PEER'>, () => unknown>> = 
       backbone.dispose();
       backbone.forward(pixels);
     }),
+  E_HDF5: async () => {
+    writeFileSync('tf_model.h5', '\x89HDF\r\n\x1a\n and no more', 'latin1');
+    await openCheckpoint('tf_model.h5');
+  },
   E_IMAGE: () => decodeImage(Buffer.from('Not Found'), { name: 'cat.jpg' }),
   E_JSON: async () => {
     writeFileSync('config.json', '{ "depths": [1, 1], }');
     await ConvNextV2Config.fromPretrained('config.json');
   },
   E_LIMIT: () => decodeImage('cat.png', { maxPixels: 1000 }),
+  E_NETWORK: () => AutoConfig.fromPretrained('https://localhost:9/model.pth', { cacheDir: '.' }),
   E_NON_FINITE: () => new ConvNextImageProcessor({ rescaleFactor: 1e300 }).preprocess('cat.png'),
   E_OUT_FEATURES: () => small.with({ outIndices: [2] }),
   E_OUTPUT: () => withBackbone(3, (backbone) => backbone.savePretrained('cat.png/model')),
+  E_PICKLE: async () => {
+    writeFileSync('model.pth', '\x80\x02cposix\nsystem\n.', 'latin1');
+    await openCheckpoint('model.pth');
+  },
   E_PLUGIN: async () => {
     writeFileSync('config.json', '{ "model_type": "convnextv3" }');
     await AutoConfig.fromPretrained('config.json');
@@ -64,6 +74,10 @@ const EXAMPLES: Readonly<Record<Exclude<ErrorCode, 'E_PEER'>, () => unknown>> = 
   E_SHAPE: () => withBackbone(4, (backbone, pixels) => backbone.forward(pixels)),
   E_SOURCE: () => AutoConfig.fromPretrained('convnextv2-tinny'),
   E_USAGE: () => readWhole('--seed', 'one'),
+  E_ZIP: async () => {
+    writeFileSync('model.pth', 'PK\x03\x04 and no more', 'latin1');
+    await openCheckpoint('model.pth');
+  },
   E_WEIGHTS: async () => {
     await withBackbone(3, (backbone) => backbone.savePretrained('my-model'));
     const config = readFileSync('my-model/config.json', 'utf8').replace('"patch_size": 4', '"patch_size": 2');

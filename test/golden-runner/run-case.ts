@@ -12,6 +12,7 @@ import {
   pasteMasks,
   roiAlign,
 } from './families/boxes.js';
+import { badCheckpoints, checkpoints } from './families/checkpoints.js';
 import { detector, fpn, rpn, transform } from './families/detectors.js';
 import { imageProcessor, pilResize } from './families/image.js';
 import { miou } from './families/metrics.js';
@@ -24,6 +25,8 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   backbone,
   classifier,
   'convnext-v1': convNextV1,
+  checkpoints,
+  'checkpoints-bad': badCheckpoints,
   'image-processor': imageProcessor,
   'pil-resize': pilResize,
   upernet,

@@ -98,7 +98,7 @@ describe('openSafetensors', () => {
       await truncate(path, file.length - 1);
       const error = await failure(() => checkpoint.readFloat32('x'));
       expect(error).to.include({
-        code: 'E_SAFETENSORS',
+        code: 'E_SOURCE',
         path,
         wanted: `${file.length} bytes`,
         got: `${file.length - 1} bytes`,

@@ -200,13 +200,13 @@ function attributes(net: AnyBackbone) {
   };
 }
 
-function difference(label: string, got: unknown, want: unknown): string[] {
+export function difference(label: string, got: unknown, want: unknown): string[] {
   return JSON.stringify(got) === JSON.stringify(want)
     ? []
     : [`${label}: got ${JSON.stringify(got)}, wanted ${JSON.stringify(want)}`];
 }
 
-async function pictures(folder: string, spec: Case): Promise<tf.Tensor4D> {
+export async function pictures(folder: string, spec: Case): Promise<tf.Tensor4D> {
   const { data, shape } = (await readTensors(folder, spec, 'inputs')).get('pixel_values')!;
   return tf.tensor4d(data as Float32Array, shape as [number, number, number, number]);
 }
@@ -218,11 +218,11 @@ async function labelsOf(folder: string, spec: Case): Promise<tf.Tensor | undefin
   );
 }
 
-function numbered(name: string, tensors: readonly tf.Tensor[]): Record<string, tf.Tensor> {
+export function numbered(name: string, tensors: readonly tf.Tensor[]): Record<string, tf.Tensor> {
   return Object.fromEntries(tensors.map((tensor, i) => [`${name}.${i}`, tensor]));
 }
 
-async function named(tensors: Readonly<Record<string, tf.Tensor>>): Promise<ReadonlyMap<string, Values>> {
+export async function named(tensors: Readonly<Record<string, tf.Tensor>>): Promise<ReadonlyMap<string, Values>> {
   return new Map(
     await Promise.all(Object.entries(tensors).map(async ([name, tensor]) => [name, await take(tensor)] as const)),
   );

@@ -1,0 +1,48 @@
+import type { Checkpoint } from '../contracts.js';
+import { ConvNextV2Error, show } from '../errors.js';
+import { openShardedSafetensors, readSafetensorsFile } from './checkpoint.js';
+import { type OpenFile, readRange, withFile } from './file.js';
+import { openHdf5 } from './hdf5.js';
+import { type CheckpointOptions, openTorchLegacy, openTorchZip } from './torch.js';
+
+/** How many bytes from the start tell the containers apart. */
+const SIGNATURE_BYTES = 16;
+
+/**
+ * Opens a file of weights by what it holds, whatever its name: safetensors, the index of several of these, what torch.save
+ * writes (as a zip file, or as before 1.6), or Keras' HDF5. Throws E_SOURCE where it is none of these, and what the reader of
+ * each throws: E_SAFETENSORS, E_ZIP, E_PICKLE, E_HDF5, E_JSON, E_LIMIT, E_PEER, and E_ARGUMENT for a `key` that is not there.
+ */
+export async function openCheckpoint(path: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
+  let isIndex = false;
+  const checkpoint = await withFile(path, async (file) => {
+    const start = await readRange(file, 0, Math.min(SIGNATURE_BYTES, file.size));
+    const text = Buffer.from(start).toString('latin1');
+    if (text.startsWith('PK\x03\x04')) return openTorchZip(file, options);
+    if (start[0] === 0x80 && start[1] >= 2 && start[1] <= 5) return openTorchLegacy(file, options);
+    if (text.startsWith('\x89HDF\r\n\x1a\n')) return openHdf5(file);
+    if (isSafetensors(text, path)) return readSafetensorsFile(file);
+    if (!text.trimStart().startsWith('{')) return refuse(file, text);
+    isIndex = true;
+    await file.handle.close();
+    return undefined;
+  });
+  if (isIndex) return openShardedSafetensors(path);
+  return checkpoint!;
+}
+
+/** It begins with the length of its header, of less than 2^32 bytes. Its name counts only where nothing else is recognised. */
+function isSafetensors(text: string, path: string): boolean {
+  return text.slice(4, 8) === '\0\0\0\0' || path.endsWith('.safetensors');
+}
+
+function refuse({ path, size }: OpenFile, text: string): never {
+  const isPointer = text.startsWith('version https://');
+  const isText = /^[\t\n\r\x20-\x7e]+$/.test(text);
+  throw new ConvNextV2Error('E_SOURCE', {
+    path,
+    wanted: 'a safetensors, PyTorch or HDF5 file of weights',
+    got: size === 0 ? 'an empty file' : isText ? `text that begins ${show(text)}` : 'something else',
+    suggestion: isPointer ? 'this looks like a Git LFS pointer: fetch the file itself with `git lfs pull`' : undefined,
+  });
+}

@@ -1,0 +1,416 @@
+import { ConvNextV2Error } from '../errors.js';
+
+/** What a global of a pickle stands for: a class or a function that `REDUCE` and its kind are asked to call. */
+export class PickleGlobal {
+  constructor(readonly name: string) {}
+}
+
+/** An object that a pickle holds and that means nothing here: its class is known, what it holds is not kept. */
+export class PickledObject {
+  constructor(readonly type: string) {}
+}
+
+/** What a pickle may name, and what becomes of a call of it with these arguments. Nothing else is ever called. */
+export type PickleGlobals = ReadonlyMap<string, (args: readonly unknown[]) => unknown>;
+
+export interface UnpickleOptions {
+  /** For messages. */
+  readonly path: string;
+  readonly globals: PickleGlobals;
+  /** What a persistent id stands for. Default: there are none. */
+  readonly persistentLoad?: (id: unknown) => unknown;
+  /** How many bytes the values may take in memory, about. */
+  readonly budget: number;
+}
+
+/** About what values take in memory, in bytes. */
+const COST = { slot: 16, list: 64, map: 256, entry: 48, object: 128 };
+
+/** Integers of more bytes than this are no numbers of a checkpoint. */
+const MAX_INTEGER_BYTES = 64;
+
+const MARK = Symbol('mark');
+
+/**
+ * Reads one pickle of protocol 2 to 5 from `at` on, by an interpreter of its own that builds plain values alone: null, booleans,
+ * numbers, bigints, strings, Uint8Arrays, arrays for lists and tuples, Maps for dicts, Sets, PickleGlobals, and what `globals`
+ * and `persistentLoad` give. Gives the value, and where the pickle ends.
+ * Throws E_PICKLE where it is not in order or names a global that is not in `globals`, E_LIMIT above the budget.
+ */
+export function unpickle(
+  bytes: Uint8Array,
+  at: number,
+  { path, globals, persistentLoad, budget }: UnpickleOptions,
+): { readonly value: unknown; readonly end: number } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const stack: unknown[] = [];
+  const memo = new Map<number, unknown>();
+  let spent = 0;
+
+  function fail(wanted: string, got: string, suggestion?: string): never {
+    throw new ConvNextV2Error('E_PICKLE', { path: `${path}: byte ${at}`, wanted, got, suggestion });
+  }
+
+  function spend(cost: number): void {
+    spent += cost;
+    if (spent > budget) {
+      const wanted = `a pickle whose values take at most ${budget} bytes`;
+      throw new ConvNextV2Error('E_LIMIT', { path, wanted, got: 'a larger one' });
+    }
+  }
+
+  /** Moves on by so many bytes, and gives where they begin. */
+  function take(length: number): number {
+    if (length > bytes.length - at) fail(`${length} bytes more`, `${bytes.length - at} to the end`, 'it is cut short');
+    at += length;
+    return at - length;
+  }
+
+  function takeLength(size: 1 | 4 | 8): number {
+    const start = take(size);
+    if (size === 1) return view.getUint8(start);
+    const low = view.getUint32(start, true);
+    return size === 4 ? low : low + view.getUint32(start + 4, true) * 2 ** 32;
+  }
+
+  function takeText(length: number): string {
+    const start = take(length);
+    spend(COST.entry + 2 * length);
+    try {
+      return decoder.decode(bytes.subarray(start, at));
+    } catch {
+      return fail('text in UTF-8', 'bytes that are not UTF-8');
+    }
+  }
+
+  function takeLine(): string {
+    const end = bytes.indexOf(10, at);
+    if (end < 0) fail('a line', 'the end', 'it is cut short');
+    const text = takeText(end - at);
+    at++;
+    return text;
+  }
+
+  function takeBytes(length: number): Uint8Array {
+    const start = take(length);
+    spend(COST.object + length);
+    return bytes.slice(start, at);
+  }
+
+  /** A whole number in two's complement, the low byte first. */
+  function takeInteger(length: number): number | bigint {
+    if (length > MAX_INTEGER_BYTES) fail(`a number of at most ${MAX_INTEGER_BYTES} bytes`, `one of ${length}`);
+    const start = take(length);
+    let value = 0n;
+    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[start + i]);
+    if (length > 0 && bytes[at - 1] >= 128) value -= 1n << BigInt(8 * length);
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : value;
+  }
+
+  function push(value: unknown, cost = 0): void {
+    spend(COST.slot + cost);
+    stack.push(value);
+  }
+
+  function pop(): unknown {
+    if (stack.length === 0) fail('a value on the stack', 'none');
+    const value = stack.pop();
+    if (value === MARK) fail('a value on the stack', 'a mark');
+    return value;
+  }
+
+  function top(): unknown {
+    const value = stack.at(-1);
+    if (stack.length === 0 || value === MARK) fail('a value on the stack', 'none');
+    return value;
+  }
+
+  function popToMark(): unknown[] {
+    const start = stack.lastIndexOf(MARK);
+    if (start < 0) fail('a mark on the stack', 'none');
+    const items = stack.splice(start + 1);
+    stack.pop();
+    return items;
+  }
+
+  function pushTuple(length: number): void {
+    const items: unknown[] = [];
+    for (let i = 0; i < length; i++) items.unshift(pop());
+    push(items, COST.list + COST.slot * length);
+  }
+
+  function append(target: unknown, items: readonly unknown[]): void {
+    if (target instanceof PickledObject) return;
+    spend(COST.slot * items.length);
+    if (target instanceof Set) for (const item of items) target.add(item);
+    else if (Array.isArray(target)) for (const item of items) target.push(item);
+    else fail('a list to add to', describe(target));
+  }
+
+  function setItems(target: unknown, items: readonly unknown[]): void {
+    if (target instanceof PickledObject) return;
+    if (!(target instanceof Map)) fail('a dict to add to', describe(target));
+    if (items.length % 2 !== 0) fail('keys and values', 'a key without a value');
+    spend((COST.entry / 2) * items.length);
+    for (let i = 0; i < items.length; i += 2) target.set(items[i], items[i + 1]);
+  }
+
+  function pushGlobal(module: unknown, name: unknown): void {
+    const full = `${typeof module === 'string' ? module : '?'}.${typeof name === 'string' ? name : '?'}`;
+    if (!globals.has(full)) {
+      fail(
+        'names of tensors and plain data alone',
+        full,
+        'nothing in it was run; save the tensors anew, by torch.save(model.state_dict(), file), where you trust it',
+      );
+    }
+    push(new PickleGlobal(full), COST.object);
+  }
+
+  function call(callee: unknown, args: unknown): void {
+    const handler = callee instanceof PickleGlobal ? globals.get(callee.name) : undefined;
+    if (!handler) fail('a name to call', describe(callee));
+    if (!Array.isArray(args)) fail('a tuple of arguments', describe(args));
+    pushResult(() => handler(args));
+  }
+
+  function pushResult(make: () => unknown): void {
+    let result: unknown;
+    try {
+      result = make();
+    } catch (error) {
+      if (error instanceof PickleMismatch) fail(error.wanted, error.got);
+      throw error;
+    }
+    push(result, COST.map);
+  }
+
+  function remember(index: number): void {
+    spend(COST.entry);
+    memo.set(index, top());
+  }
+
+  function recall(index: number): void {
+    if (!memo.has(index)) fail('a value that was remembered', `number ${index}, which was not`);
+    push(memo.get(index));
+  }
+
+  for (;;) {
+    const opcode = bytes[take(1)];
+    switch (String.fromCharCode(opcode)) {
+      case '\x80': // PROTO
+        if (takeLength(1) > 5) fail('a protocol up to 5', 'a later one');
+        break;
+      case '\x95': // FRAME
+        takeLength(8);
+        break;
+      case '.': // STOP
+        return { value: pop(), end: at };
+      case '(':
+        push(MARK);
+        break;
+      case '0': // POP
+        if (stack.length === 0) fail('a value on the stack', 'none');
+        stack.pop();
+        break;
+      case '1': // POP_MARK
+        popToMark();
+        break;
+      case '2': // DUP
+        push(top());
+        break;
+      case 'N':
+        push(null);
+        break;
+      case '\x88':
+        push(true);
+        break;
+      case '\x89':
+        push(false);
+        break;
+      case 'J': // BININT
+        push(view.getInt32(take(4), true));
+        break;
+      case 'K': // BININT1
+        push(takeLength(1));
+        break;
+      case 'M': // BININT2
+        push(view.getUint16(take(2), true));
+        break;
+      case '\x8a': // LONG1
+        push(takeInteger(takeLength(1)));
+        break;
+      case '\x8b': // LONG4
+        push(takeInteger(takeLength(4)));
+        break;
+      case 'G': // BINFLOAT
+        push(view.getFloat64(take(8), false));
+        break;
+      case 'X': // BINUNICODE
+        push(takeText(takeLength(4)));
+        break;
+      case '\x8c': // SHORT_BINUNICODE
+        push(takeText(takeLength(1)));
+        break;
+      case '\x8d': // BINUNICODE8
+        push(takeText(takeLength(8)));
+        break;
+      case 'U': // SHORT_BINSTRING, Python 2's str
+      case 'C': // SHORT_BINBYTES
+        push(takeBytes(takeLength(1)));
+        break;
+      case 'T': // BINSTRING
+      case 'B': // BINBYTES
+        push(takeBytes(takeLength(4)));
+        break;
+      case '\x8e': // BINBYTES8
+      case '\x96': // BYTEARRAY8
+        push(takeBytes(takeLength(8)));
+        break;
+      case ']':
+        push([], COST.list);
+        break;
+      case 'l': {
+        const items = popToMark();
+        push(items, COST.list + COST.slot * items.length);
+        break;
+      }
+      case 'a': {
+        const item = pop();
+        append(top(), [item]);
+        break;
+      }
+      case 'e': {
+        const items = popToMark();
+        append(top(), items);
+        break;
+      }
+      case ')':
+        pushTuple(0);
+        break;
+      case 't': {
+        const items = popToMark();
+        push(items, COST.list + COST.slot * items.length);
+        break;
+      }
+      case '\x85':
+        pushTuple(1);
+        break;
+      case '\x86':
+        pushTuple(2);
+        break;
+      case '\x87':
+        pushTuple(3);
+        break;
+      case '}':
+        push(new Map(), COST.map);
+        break;
+      case 'd': {
+        const items = popToMark();
+        push(new Map(), COST.map);
+        setItems(top(), items);
+        break;
+      }
+      case 's': {
+        const value = pop();
+        const key = pop();
+        setItems(top(), [key, value]);
+        break;
+      }
+      case 'u': {
+        const items = popToMark();
+        setItems(top(), items);
+        break;
+      }
+      case '\x8f': // EMPTY_SET
+        push(new Set(), COST.map);
+        break;
+      case '\x90': {
+        const items = popToMark(); // ADDITEMS
+        append(top(), items);
+        break;
+      }
+      case '\x91': {
+        const items = popToMark(); // FROZENSET
+        push(new Set(), COST.map);
+        append(top(), items);
+        break;
+      }
+      case 'c': {
+        const module = takeLine();
+        pushGlobal(module, takeLine());
+        break;
+      }
+      case '\x93': {
+        const name = pop(); // STACK_GLOBAL
+        pushGlobal(pop(), name);
+        break;
+      }
+      case 'R': // REDUCE
+      case '\x81': {
+        const args = pop(); // NEWOBJ
+        call(pop(), args);
+        break;
+      }
+      case '\x92': {
+        pop(); // NEWOBJ_EX: arguments by keyword
+        const args = pop();
+        call(pop(), args);
+        break;
+      }
+      case 'b': // BUILD: attributes of what is data here, as OrderedDict's _metadata
+        pop();
+        top();
+        break;
+      case 'Q': // BINPERSID
+        if (!persistentLoad) return fail('no persistent id', 'one');
+        {
+          const id = pop();
+          pushResult(() => persistentLoad(id));
+        }
+        break;
+      case 'q': // BINPUT
+        remember(takeLength(1));
+        break;
+      case 'r': // LONG_BINPUT
+        remember(takeLength(4));
+        break;
+      case '\x94': // MEMOIZE
+        remember(memo.size);
+        break;
+      case 'h': // BINGET
+        recall(takeLength(1));
+        break;
+      case 'j': // LONG_BINGET
+        recall(takeLength(4));
+        break;
+      default:
+        at--;
+        fail('an operation of pickle, protocol 2 to 5', `byte 0x${opcode.toString(16).padStart(2, '0')}`);
+    }
+  }
+}
+
+/** Thrown by a handler of `globals` for arguments that it cannot take. */
+export class PickleMismatch extends Error {
+  constructor(
+    readonly wanted: string,
+    readonly got: string,
+  ) {
+    super(`wanted ${wanted}, got ${got}`);
+  }
+}
+
+/** What a value of a pickle is, in a word; never what it holds, which can refer to itself. */
+export function describe(value: unknown): string {
+  if (value instanceof PickledObject) return `an object of ${value.type}`;
+  if (value instanceof PickleGlobal) return value.name;
+  if (Array.isArray(value)) return 'a list';
+  if (value instanceof Map) return 'a dict';
+  if (value instanceof Set) return 'a set';
+  if (value instanceof Uint8Array) return `${value.length} bytes`;
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 60));
+  return typeof value === 'object' && value !== null ? 'a tensor' : String(value);
+}

@@ -1,0 +1,216 @@
+import type { Checkpoint } from '../contracts.js';
+import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import { byteLength, toFloat32 } from './dtypes.js';
+import { type OpenFile, reading, readRange } from './file.js';
+import { describe, type UnpickleOptions, unpickle } from './pickle.js';
+import { gatherStrided, stridesOf } from './strided.js';
+import { storageTable, TORCH_GLOBALS, type TorchStorage, TorchTensor } from './torch-values.js';
+import { type Extent, readZip } from './zip.js';
+
+/** Which part of a checkpoint is wanted. */
+export interface CheckpointOptions {
+  /** The name under which the tensors lie, where a file has several sets, as `model_ema`. */
+  readonly key?: string;
+}
+
+/** Hundreds of times the pickle of a large model with its optimiser; the tensors' bytes do not lie in it. */
+const MAX_PICKLE_BYTES = 16 * 2 ** 20;
+
+/** Far more than any model's tensors and an optimiser's. */
+const MAX_STORAGES = 20_000;
+
+/** torch's own number for its legacy format, the first pickle of such a file. */
+const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
+
+/** Where sets of tensors lie, the most likely first. */
+const USUAL_KEYS = ['state_dict', 'model', 'model_state_dict', 'module', 'net', 'model_ema', 'state_dict_ema', 'ema'];
+
+/** What values of a pickle may take in memory: four times the file, and something for a small one. */
+const budgetOf = ({ size }: OpenFile): number => 4 * size + 2 ** 20;
+
+/** Opens what torch.save writes since 1.6. Throws E_ZIP, E_PICKLE, E_LIMIT, E_SOURCE. */
+export async function openTorchZip(file: OpenFile, options: CheckpointOptions): Promise<Checkpoint> {
+  const { path } = file;
+  const zip = await readZip(file);
+  const pickles = zip.names.filter((name) => /(^|\/)data\.pkl$/.test(name));
+  if (pickles.length !== 1) {
+    throw new ConvNextV2Error('E_ZIP', { path, wanted: "torch's data.pkl", got: pickles.length ? 'several' : 'none' });
+  }
+  const root = pickles[0].slice(0, -'data.pkl'.length);
+  await checkByteOrder(file, zip.names.includes(`${root}byteorder`) ? await zip.locate(`${root}byteorder`) : undefined);
+  const { begin, end } = await zip.locate(pickles[0]);
+  checkPickleSize(path, end - begin);
+  const { storages, persistentLoad } = storageTable(MAX_STORAGES);
+  const pickle = { path: `${path}: ${pickles[0]}`, globals: TORCH_GLOBALS, persistentLoad, budget: budgetOf(file) };
+  const { value } = unpickle(await readRange(file, begin, end), 0, pickle);
+  const extents = new Map<TorchStorage, Extent>();
+  for (const storage of storages.values()) {
+    const extent = await zip.locate(`${root}data/${storage.key}`);
+    checkStorage(path, storage, extent.end - extent.begin);
+    extents.set(storage, extent);
+  }
+  checkDisjoint(path, [{ begin, end }, ...extents.values()]);
+  return toCheckpoint(file, value, extents, ['PyTorch zip'], options);
+}
+
+/** Opens what torch.save wrote before 1.6: five pickles, then the storages. Throws E_PICKLE, E_LIMIT, E_SOURCE. */
+export async function openTorchLegacy(file: OpenFile, options: CheckpointOptions): Promise<Checkpoint> {
+  const { path, size } = file;
+  const bytes = await readRange(file, 0, Math.min(size, MAX_PICKLE_BYTES));
+  const { storages, persistentLoad } = storageTable(MAX_STORAGES);
+  const pickle = { path, globals: TORCH_GLOBALS, budget: budgetOf(file) };
+  let at = 0;
+  const next = (options: UnpickleOptions = pickle): unknown => {
+    const { value, end } = unpickle(bytes, at, options);
+    at = end;
+    return value;
+  };
+  if (next() !== LEGACY_MAGIC) fail(path, "a file of torch's, which begins with its magic number", 'another pickle');
+  next(); // the version of the format
+  const { little_endian } = Object.fromEntries(asMap(next()));
+  if (little_endian === false) fail(path, 'little-endian numbers', 'big-endian ones');
+  const value = next({ ...pickle, persistentLoad });
+  const keys = next();
+  if (!Array.isArray(keys)) return fail(path, 'a list of storages', describe(keys));
+  const extents = new Map<TorchStorage, Extent>();
+  for (const key of keys) {
+    const storage = storages.get(key);
+    if (!storage || extents.has(storage)) return fail(path, 'storages that tensors use, each once', describe(key));
+    if (at + 8 > size) fail(path, `storage ${storage.key}`, 'the end of the file', 'it is cut short');
+    const counted = new DataView((await readRange(file, at, at + 8)).buffer).getBigUint64(0, true);
+    const count = storage.size / byteLength(storage.dtype, []);
+    if (counted !== BigInt(count)) fail(path, `${count} values in storage ${storage.key}`, `${counted}`);
+    extents.set(storage, { begin: at + 8, end: at + 8 + storage.size });
+    at += 8 + storage.size;
+    if (at > size) fail(path, `storage ${storage.key}`, 'the end of the file within it', 'it is cut short');
+  }
+  const missing = [...storages.values()].find((storage) => !extents.has(storage));
+  if (missing) fail(path, `storage ${missing.key}`, 'none');
+  return toCheckpoint(file, value, extents, ['PyTorch legacy file'], options);
+}
+
+async function checkByteOrder(file: OpenFile, extent: Extent | undefined): Promise<void> {
+  if (!extent) return;
+  const order = Buffer.from(await readRange(file, extent.begin, Math.min(extent.end, extent.begin + 16))).toString();
+  if (order !== 'little') fail(file.path, 'little-endian numbers', `byteorder ${show(order)}`);
+}
+
+function checkPickleSize(path: string, bytes: number): void {
+  if (bytes <= MAX_PICKLE_BYTES) return;
+  throw new ConvNextV2Error('E_LIMIT', {
+    path,
+    wanted: `a data.pkl of at most ${MAX_PICKLE_BYTES} bytes`,
+    got: `${bytes}`,
+  });
+}
+
+function checkStorage(path: string, { key, size }: TorchStorage, bytes: number): void {
+  if (bytes !== size) fail(path, `${size} bytes in storage ${key}`, `${bytes}`);
+}
+
+/** Entries that share bytes are a way to make a small file look large. */
+function checkDisjoint(path: string, extents: readonly Extent[]): void {
+  const sorted = extents.filter(({ begin, end }) => end > begin).sort((a, b) => a.begin - b.begin);
+  const overlapping = sorted.find(({ end }, i) => i + 1 < sorted.length && sorted[i + 1].begin < end);
+  if (!overlapping) return;
+  const got = `two that share byte ${overlapping.end - 1}`;
+  throw new ConvNextV2Error('E_ZIP', { path, wanted: 'entries with bytes of their own', got });
+}
+
+function toCheckpoint(
+  file: OpenFile,
+  value: unknown,
+  extents: ReadonlyMap<TorchStorage, Extent>,
+  recognised: readonly string[],
+  { key }: CheckpointOptions,
+): Checkpoint {
+  const { path, handle } = file;
+  const { dict, steps } = findTensors(path, value, key);
+  const tensors = new Map<string, TorchTensor>();
+  for (const [name, tensor] of dict) {
+    if (typeof name === 'string' && tensor instanceof TorchTensor) tensors.set(name, tensor);
+  }
+  return {
+    path,
+    recognised: [...recognised, ...steps],
+    tensors: new Map([...tensors].map(([name, { storage, shape }]) => [name, { dtype: storage.dtype, shape }])),
+    readFloat32: (name) =>
+      reading(path, async () => {
+        const tensor = tensors.get(name);
+        if (tensor) return readTensor(file, tensor, extents.get(tensor.storage)!);
+        throw new ConvNextV2Error('E_ARGUMENT', {
+          path,
+          wanted: 'the name of a tensor in it',
+          got: show(name),
+          suggestion: didYouMean(name, [...tensors.keys()]),
+        });
+      }),
+    close: () => handle.close(),
+  };
+}
+
+async function readTensor(file: OpenFile, tensor: TorchTensor, { begin }: Extent): Promise<Float32Array> {
+  const { storage, offset, shape, strides } = tensor;
+  const count = shape.reduce((product, length) => product * length, 1);
+  if (count === 0) return new Float32Array();
+  const element = byteLength(storage.dtype, []);
+  // the elements from the first to the last that it uses, in order or not
+  const span = shape.reduce((last, length, axis) => last + (length - 1) * strides[axis], 0) + 1;
+  const start = begin + offset * element;
+  const values = toFloat32(storage.dtype, await readRange(file, start, start + span * element));
+  const inOrder = stridesOf(shape);
+  const isInOrder = shape.every((length, axis) => length === 1 || strides[axis] === inOrder[axis]);
+  return isInOrder ? values : gatherStrided(values, shape, strides);
+}
+
+/** The dict of tensors in what a file holds: itself, or what lies in it under a name. */
+function findTensors(path: string, value: unknown, key: string | undefined) {
+  const all = asMap(value);
+  if (!(value instanceof Map)) fail(path, 'a dict of tensors', describe(value));
+  const sets = [...all.keys()].filter(
+    (name): name is string => typeof name === 'string' && holdsTensors(all.get(name)),
+  );
+  if (key !== undefined && !sets.includes(key)) {
+    throw new ConvNextV2Error('E_ARGUMENT', {
+      path: 'key',
+      wanted: sets.length > 0 ? `one of ${sets.slice(0, 8).join(', ')}` : `nothing: ${path} has tensors at its top`,
+      got: show(key),
+      suggestion: didYouMean(key, sets),
+    });
+  }
+  if (key === undefined && (holdsTensors(value) || sets.length === 0)) {
+    if (all.size > 0 && !holdsTensors(value)) fail(path, 'a dict of tensors', 'a dict without any');
+    return { dict: all, steps: [] };
+  }
+  const chosen = key ?? USUAL_KEYS.find((name) => sets.includes(name)) ?? sets[0];
+  const others = sets.filter((name) => name !== chosen);
+  const passedOver = [...all].filter(([name]) => name !== chosen && !others.includes(name as string));
+  const named = passedOver.slice(0, 8).map(([name, item]) => `${describe(name)} (${describe(item)})`);
+  return {
+    dict: asMap(all.get(chosen)),
+    steps: [
+      `tensors under ${JSON.stringify(chosen)}`,
+      ...(others.length > 0
+        ? [
+            `others under ${others
+              .slice(0, 8)
+              .map((name) => JSON.stringify(name))
+              .join(', ')}: see the option key`,
+          ]
+        : []),
+      ...(named.length > 0 ? [`passed over: ${named.join(', ')}`] : []),
+    ],
+  };
+}
+
+const asMap = (value: unknown): ReadonlyMap<unknown, unknown> => (value instanceof Map ? value : new Map());
+
+function holdsTensors(value: unknown): boolean {
+  return (
+    value instanceof Map && [...value].some(([name, item]) => typeof name === 'string' && item instanceof TorchTensor)
+  );
+}
+
+function fail(path: string, wanted: string, got: string, suggestion?: string): never {
+  throw new ConvNextV2Error('E_PICKLE', { path, wanted, got, suggestion });
+}

@@ -1,0 +1,118 @@
+import { read } from 'node:fs';
+import { type Entry, fromRandomAccessReader, RandomAccessReader, type ZipFile } from 'yauzl';
+import { ConvNextV2Error } from '../errors.js';
+import type { OpenFile } from './file.js';
+
+/** A checkpoint has an entry a tensor and a few more: far more than any model has. */
+const MAX_ENTRIES = 20_000;
+
+/** Where the bytes of an entry lie in the file. */
+export interface Extent {
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** The entries of a zip file whose bytes lie in it as they are. */
+export interface ZipDirectory {
+  readonly names: readonly string[];
+  /** Throws E_ZIP where there is no such entry, it is compressed or encrypted, or does not lie within the file. */
+  locate(name: string): Promise<Extent>;
+}
+
+/**
+ * Reads the directory of a zip file, and nothing else. Throws E_ZIP where it is not in order or names an entry twice, E_LIMIT
+ * for more entries than any checkpoint has.
+ */
+export async function readZip(file: OpenFile): Promise<ZipDirectory> {
+  const { path, size } = file;
+  const zip = await reading(path, () => openZip(file));
+  if (zip.entryCount > MAX_ENTRIES) {
+    throw new ConvNextV2Error('E_LIMIT', { path, wanted: `at most ${MAX_ENTRIES} entries`, got: `${zip.entryCount}` });
+  }
+  const entries = await reading(path, () => readEntries(zip, path));
+  return {
+    names: [...entries.keys()],
+    async locate(name) {
+      const entry = entries.get(name);
+      if (!entry) fail(path, `an entry ${name}`, 'none', 'the file is not whole: fetch it again');
+      const at = `${path}: ${name}`;
+      // an entry that unpacks to a thousand times its size would be a way to fill the memory
+      if (entry.compressionMethod !== 0)
+        fail(at, 'an entry that is stored as it is, as torch does', 'a compressed one');
+      // encrypted ones are longer
+      if (entry.compressedSize !== entry.uncompressedSize) {
+        fail(at, `${entry.uncompressedSize} bytes`, `${entry.compressedSize} stored`);
+      }
+      const { fileDataStart: begin } = await reading(at, () => localHeader(zip, entry));
+      const end = begin + entry.compressedSize;
+      if (end > size)
+        fail(at, 'an entry within the file', `one that ends at byte ${end} of ${size}`, 'it is cut short');
+      return { begin, end };
+    },
+  };
+}
+
+/** The file as the library reads it. Its own reader lets the process end where a place is beyond what the system takes. */
+class FileReader extends RandomAccessReader {
+  readonly #file: OpenFile;
+
+  constructor(file: OpenFile) {
+    super();
+    this.#file = file;
+  }
+
+  override read(...[buffer, offset, length, position, callback]: Parameters<RandomAccessReader['read']>): void {
+    const { handle, size } = this.#file;
+    if (!(position >= 0 && position + length <= size)) callback(new Error('a place beyond the end of the file'));
+    else read(handle.fd, buffer, offset, length, position, (error) => callback(error));
+  }
+}
+
+function openZip(file: OpenFile): Promise<ZipFile> {
+  // the file is closed by whoever opened it
+  const options = { lazyEntries: true, autoClose: false };
+  return new Promise((resolve, reject) => {
+    fromRandomAccessReader(new FileReader(file), file.size, options, (error, zip) =>
+      error ? reject(error) : resolve(zip),
+    );
+  });
+}
+
+async function readEntries(zip: ZipFile, path: string): Promise<ReadonlyMap<string, Entry>> {
+  const entries = new Map<string, Entry>();
+  await new Promise<void>((resolve, reject) => {
+    zip.on('error', reject);
+    zip.on('end', resolve);
+    zip.on('entry', (entry: Entry) => {
+      if (entries.has(entry.fileName)) return reject(problem(path, 'each name once', `${entry.fileName} twice`));
+      entries.set(entry.fileName, entry);
+      zip.readEntry();
+    });
+    zip.readEntry();
+  });
+  return entries;
+}
+
+function localHeader(zip: ZipFile, entry: Entry): Promise<{ readonly fileDataStart: number }> {
+  return new Promise((resolve, reject) => {
+    zip.readLocalFileHeader(entry, { minimal: true }, (error, header) => (error ? reject(error) : resolve(header)));
+  });
+}
+
+/** What the library says against a file becomes an error of ours. */
+async function reading<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof ConvNextV2Error) throw cause;
+    throw problem(path, 'a zip file in order', (cause as Error).message, cause);
+  }
+}
+
+function problem(path: string, wanted: string, got: string, cause?: unknown, suggestion?: string): ConvNextV2Error {
+  return new ConvNextV2Error('E_ZIP', { path, wanted, got, suggestion }, { cause });
+}
+
+function fail(path: string, wanted: string, got: string, suggestion?: string): never {
+  throw problem(path, wanted, got, undefined, suggestion);
+}

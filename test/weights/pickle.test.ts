@@ -1,0 +1,139 @@
+import { expect } from 'chai';
+import { PickledObject, PickleGlobal, describe as say, unpickle } from '../../src/weights/pickle.js';
+import { failure } from '../helpers.js';
+
+const GLOBALS = new Map<string, (args: readonly unknown[]) => unknown>([
+  ['a.Pair', (args: readonly unknown[]) => ['pair', ...args]],
+  ['a.Thing', () => new PickledObject('a.Thing')],
+]);
+
+/** The operations one after the other: texts as they are, numbers as bytes. */
+const operations = (...parts: readonly (string | number)[]): Uint8Array =>
+  new Uint8Array(
+    Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : Buffer.from([part])))),
+  );
+
+const read = (...parts: readonly (string | number)[]): unknown =>
+  unpickle(operations(...parts), 0, { path: 'p', globals: GLOBALS, budget: 100_000 }).value;
+
+describe('unpickle', () => {
+  it('reads plain values', () => {
+    expect(read('N.')).to.equal(null);
+    expect(read('\x88.')).to.equal(true);
+    expect(read('\x89.')).to.equal(false);
+    expect(read('K', 200, '.')).to.equal(200);
+    expect(read('M', 1, 2, '.')).to.equal(513); // 1 + 2 * 256
+    expect(read('J', 0xfe, 0xff, 0xff, 0xff, '.')).to.equal(-2);
+    expect(read('G', 0x3f, 0xf8, 0, 0, 0, 0, 0, 0, '.')).to.equal(1.5); // the high byte first
+    expect(read('X', 3, 0, 0, 0, 'abc.')).to.equal('abc');
+    expect(read('\x8c', 2, 0xc3, 0xa9, '.')).to.equal('é');
+    expect(read('C', 2, 1, 2, '.')).to.deep.equal(new Uint8Array([1, 2]));
+  });
+
+  it('reads whole numbers of any length, as bigints where a number does not hold them', () => {
+    expect(read('\x8a', 0, '.')).to.equal(0);
+    expect(read('\x8a', 1, 0xff, '.')).to.equal(-1);
+    expect(read('\x8a', 2, 0xff, 0, '.')).to.equal(255);
+    expect(read('\x8a', 9, 0, 0, 0, 0, 0, 0, 0, 0, 1, '.')).to.equal(2n ** 64n);
+  });
+
+  it('reads lists, tuples, dicts and sets, however they are put together', () => {
+    expect(read(']K', 1, 'a.')).to.deep.equal([1]);
+    expect(read('](K', 1, 'K', 2, 'e.')).to.deep.equal([1, 2]);
+    expect(read('(K', 1, 'K', 2, 'l.')).to.deep.equal([1, 2]);
+    expect(read(').')).to.deep.equal([]);
+    expect(read('K', 1, 'K', 2, 'K', 3, '\x87.')).to.deep.equal([1, 2, 3]);
+    expect(read('(K', 1, 't.')).to.deep.equal([1]);
+    expect(read('}K', 1, 'K', 2, 's.')).to.deep.equal(new Map([[1, 2]]));
+    expect(read('}(K', 1, 'K', 2, 'K', 3, 'K', 4, 'u.')).to.deep.equal(
+      new Map([
+        [1, 2],
+        [3, 4],
+      ]),
+    );
+    expect(read('\x8f(K', 1, '\x90.')).to.deep.equal(new Set([1]));
+  });
+
+  it('remembers what it is told to, and drops what it is told to', () => {
+    expect(read(']q', 7, 'h', 7, 'a.')).to.satisfy((list: unknown[]) => list[0] === list); // a list in itself
+    expect(read('K', 1, '\x94K', 2, '0h', 0, '.')).to.equal(1);
+    expect(read('K', 1, '2\x86.')).to.deep.equal([1, 1]);
+    expect(read('K', 5, '(K', 1, '1.')).to.equal(5);
+  });
+
+  it('calls what it was given, and nothing else', async () => {
+    expect(read('ca\nPair\nK', 1, '\x85R.')).to.deep.equal(['pair', 1]);
+    expect(read('\x8c', 1, 'a\x8c', 4, 'Pair\x93)\x81.')).to.deep.equal(['pair']);
+    for (const [module, name] of [
+      ['os', 'system'],
+      ['builtins', 'getattr'],
+      ['a', 'Pair.__init__'],
+      ['', 'a.Pair'],
+    ]) {
+      const error = await failure(() => read(`c${module}\n${name}\nK`, 1, '\x85R.'));
+      expect([error.code, error.got]).to.deep.equal(['E_PICKLE', `${module}.${name}`]);
+    }
+    expect((await failure(() => read('K', 1, ')R.'))).got).to.equal('1');
+    expect((await failure(() => read('K', 1, 'Q.'))).wanted).to.equal('no persistent id');
+  });
+
+  it('passes over the attributes and the items of what is data alone', () => {
+    expect(read('ca\nThing\n)\x81}X', 1, 0, 0, 0, 'xK', 1, 'sb.')).to.be.instanceOf(PickledObject);
+    expect(read('ca\nThing\n)\x81K', 1, 'a.')).to.be.instanceOf(PickledObject);
+  });
+
+  it('says where it ended', () => {
+    const bytes = operations('K', 1, '.', 'K', 2, '.');
+    const options = { path: 'p', globals: GLOBALS, budget: 1000 };
+    expect(unpickle(bytes, 0, options)).to.deep.equal({ value: 1, end: 3 });
+    expect(unpickle(bytes, 3, options)).to.deep.equal({ value: 2, end: 6 });
+  });
+
+  it('refuses what is not in order, by the byte', async () => {
+    const cases: readonly (readonly [readonly (string | number)[], RegExp])[] = [
+      [[''], /byte 0: wanted 1 bytes more/],
+      [['K'], /cut short/],
+      [['X', 0xff, 0xff, 0xff, 0xff, '.'], /wanted 4294967295 bytes more/],
+      [['\x8d', 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, '.'], /bytes more, got 1 to the end/],
+      [['X', 1, 0, 0, 0, 0xff, '.'], /UTF-8/],
+      [['\x80', 9, '.'], /a protocol up to 5/],
+      [['.'], /a value on the stack, got none/],
+      [['(.'], /got a mark/],
+      [['t.'], /a mark on the stack/],
+      [['}K', 1, 's.'], /value on the stack/],
+      [['K', 1, 'K', 1, 'a.'], /a list to add to/],
+      [['](K', 1, 'u.'], /a dict to add to/],
+      [['}(K', 1, 'u.'], /a key without a value/],
+      [['h', 3, '.'], /number 3, which was not/],
+      [['\x8b', 0xff, 0xff, 0xff, 0x7f, '.'], /a number of at most 64 bytes/],
+      [['I1\n.'], /byte 0: .*got byte 0x49/],
+      [['ca'], /a line/],
+    ];
+    for (const [parts, message] of cases) {
+      const error = await failure(() => read(...parts));
+      expect(error.code, message.source).to.equal('E_PICKLE');
+      expect(error.message).to.match(message);
+    }
+  });
+
+  it('stops where its values would take more than the budget', async () => {
+    // a byte each makes a list, a dict, a memo
+    for (const filling of [']'.repeat(10_000), '}'.repeat(2000), `]${'\x94'.repeat(10_000)}`, '('.repeat(100_000)]) {
+      expect((await failure(() => read(filling, '.'))).code).to.equal('E_LIMIT');
+    }
+  });
+
+  it('says in a word what a value is, though it hold itself', () => {
+    const loop: unknown[] = [];
+    loop.push(loop);
+    expect([loop, new Map(), 'x', 1, null, new PickleGlobal('a.b'), new PickledObject('c.d')].map(say)).to.deep.equal([
+      'a list',
+      'a dict',
+      '"x"',
+      '1',
+      'null',
+      'a.b',
+      'an object of c.d',
+    ]);
+  });
+});

@@ -1,0 +1,141 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { openCheckpoint } from '../../src/weights/open-checkpoint.js';
+import { failure, golden, inFolder, openFiles } from '../helpers.js';
+import { float32, rebuilt, torchZip, zipOf } from './torch-files.js';
+
+const open = async (folder: string, file: Uint8Array, key?: string) => {
+  const path = join(folder, 'file.pt');
+  await writeFile(path, file);
+  return openCheckpoint(path, { key });
+};
+
+/** The tensors of a file with this storage of floats, by the name x alone. */
+async function valuesOf(folder: string, pickled: string, storage: readonly number[]) {
+  const checkpoint = await open(folder, torchZip(pickled, { 0: float32(...storage) }));
+  const values = [...(await checkpoint.readFloat32('x'))];
+  await checkpoint.close();
+  return values;
+}
+
+describe('PyTorch files', () => {
+  it('reads tensors by offset and strides', () =>
+    inFolder(async (folder) => {
+      const at = (offset: number, shape: readonly number[], strides: readonly number[]) =>
+        valuesOf(folder, `}X\x01\0\0\0x${rebuilt(6, offset, shape, strides)}s.`, [0, 1, 2, 3, 4, 5]);
+      expect(await at(0, [2, 3], [3, 1])).to.deep.equal([0, 1, 2, 3, 4, 5]);
+      expect(await at(0, [3, 2], [1, 3])).to.deep.equal([0, 3, 1, 4, 2, 5]); // transposed
+      expect(await at(1, [2], [2])).to.deep.equal([1, 3]);
+      expect(await at(5, [], [])).to.deep.equal([5]);
+      expect(await at(0, [2, 2], [0, 1])).to.deep.equal([0, 1, 0, 1]); // expanded
+      expect(await at(0, [0, 3], [3, 1])).to.deep.equal([]);
+      expect(await at(0, [1, 6], [99, 1])).to.deep.equal([0, 1, 2, 3, 4, 5]); // an axis of one has any stride
+    }));
+
+  it('refuses tensors beyond their storage, and larger than it', () =>
+    inFolder(async (folder) => {
+      for (const [offset, shape, strides] of [
+        [1, [6], [1]],
+        [0, [2], [6]],
+        [6, [], []],
+        [0, [7], [0]],
+        [0, [2, 3], [3]],
+        [0, new Array(65).fill(1), new Array(65).fill(1)],
+      ] as const) {
+        const pickled = `}X\x01\0\0\0x${rebuilt(6, offset, shape, strides)}s.`;
+        const error = await failure(() => open(folder, torchZip(pickled, { 0: float32(0, 1, 2, 3, 4, 5) })));
+        expect(error.code, `${shape}`).to.equal('E_PICKLE');
+      }
+    }));
+
+  it('finds the set of tensors by its usual names, or by the one that is asked for', () =>
+    inFolder(async (folder) => {
+      const set = `}X\x01\0\0\0x${rebuilt(1, 0, [1], [1])}s`;
+      const two = torchZip(`}(X\x05\0\0\0modelX\0\0\0\0X\x03\0\0\0ema${set}X\x09\0\0\0model_ema${set}u.`, {
+        0: float32(7),
+      });
+      const [first, chosen] = [await open(folder, two), await open(folder, two, 'ema')];
+      expect(first.recognised).to.deep.equal([
+        'PyTorch zip',
+        'tensors under "model_ema"',
+        'others under "ema": see the option key',
+        'passed over: "model" ("")',
+      ]);
+      expect(chosen.recognised![1]).to.equal('tensors under "ema"');
+      await first.close();
+      await chosen.close();
+      const error = await failure(() => open(folder, two, 'emma'));
+      expect([error.code, error.wanted, error.suggestion]).to.deep.equal([
+        'E_ARGUMENT',
+        'one of ema, model_ema',
+        'did you mean "ema"?',
+      ]);
+      expect((await failure(() => open(folder, torchZip('}K\x01K\x02s.', {})))).got).to.equal('a dict without any');
+      expect(await openFiles(folder)).to.equal(0);
+    }));
+
+  it('leaves what other frameworks pickled beside the tensors alone', async () => {
+    const checkpoint = await openCheckpoint(golden('checkpoints', 'original-self-trained.pth'));
+    expect(checkpoint.recognised!.join()).to.contain('"args" (an object of argparse.Namespace)');
+    await checkpoint.close();
+  });
+
+  it('says which name is unknown', async () => {
+    const checkpoint = await openCheckpoint(golden('checkpoints', 'fcmae-dense.pth'));
+    expect((await failure(() => checkpoint.readFloat32('stages.0.0.norm.wieght'))).suggestion).to.equal(
+      'did you mean "stages.0.0.norm.weight"?',
+    );
+    await checkpoint.close();
+  });
+
+  it('refuses the legacy format where it is cut short, byte by byte', () =>
+    inFolder(async (folder) => {
+      const whole = new Uint8Array(await readFile(golden('checkpoints', 'hf-bin-legacy', 'pytorch_model.bin')));
+      for (let length = 0; length < whole.length; length += 97) {
+        const error = await failure(() => open(folder, whole.subarray(0, length)));
+        expect(error.code, `${length}`).to.be.oneOf(['E_SOURCE', 'E_PICKLE']);
+      }
+    }));
+});
+
+describe('zip files', () => {
+  const pickled = `}X\x01\0\0\0x${rebuilt(1, 0, [1], [1])}s.`;
+  const entries = { 'a/data.pkl': Buffer.from(pickled, 'latin1'), 'a/data/0': float32(7) };
+  const refused = (file: Uint8Array) =>
+    inFolder(async (folder) => {
+      const error = await failure(() => open(folder, file));
+      expect(error.code).to.equal('E_ZIP');
+      throw error; // for the message
+    }).catch((error) => error.message as string);
+
+  it('reads what is stored', () =>
+    inFolder(async (folder) => {
+      const checkpoint = await open(folder, zipOf(entries));
+      expect(await checkpoint.readFloat32('x')).to.deep.equal(new Float32Array([7]));
+      await checkpoint.close();
+    }));
+
+  it('refuses what its directory does not say rightly', async () => {
+    expect(await refused(zipOf({ ...entries, 'b/data.pkl': Buffer.from('N.') }))).to.contain('got several');
+    expect(await refused(zipOf({ 'a/data/0': float32(7) }))).to.contain("wanted torch's data.pkl, got none");
+    expect(await refused(zipOf({ 'a/data.pkl': entries['a/data.pkl'] }))).to.contain('wanted an entry a/data/0');
+    expect(await refused(zipOf(entries, { twice: 'a/data/0' }))).to.contain('twice');
+    expect(await refused(zipOf(entries, { method: 8 }))).to.contain('a compressed one');
+    expect(await refused(zipOf(entries, { flags: 1 }))).to.contain('size'); // encrypted: twelve bytes longer
+    expect(await refused(zipOf(entries, { shared: true }))).to.contain('two that share byte');
+    expect(await refused(zipOf(entries, { count: 9 }))).to.match(/central directory|beyond the end/);
+    expect(await refused(zipOf(entries).subarray(0, -1))).to.contain('wanted a zip file in order');
+  });
+
+  it('refuses more entries than it would go through', () =>
+    inFolder(async (folder) => {
+      expect((await failure(() => open(folder, zipOf(entries, { count: 20_001 })))).code).to.equal('E_LIMIT');
+    }));
+
+  it('refuses big-endian numbers', () =>
+    inFolder(async (folder) => {
+      const error = await failure(() => open(folder, zipOf({ ...entries, 'a/byteorder': Buffer.from('big') })));
+      expect([error.code, error.got]).to.deep.equal(['E_PICKLE', 'byteorder "big"']);
+    }));
+});
