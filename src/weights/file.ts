@@ -4,10 +4,17 @@ import { ConvNextV2Error } from '../errors.js';
 /** At most so many bytes in one request: the system takes no more than 2 GiB. */
 const MAX_READ_BYTES = 2 ** 30;
 
+/** As much of Node's FileHandle as is needed: who uses this package may not have the types of Node. */
+interface Handle {
+  readonly fd: number;
+  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+  close(): Promise<void>;
+}
+
 /** A file of weights that is open for reading. */
 export interface OpenFile {
   readonly path: string;
-  readonly handle: FileHandle;
+  readonly handle: Handle;
   /** In bytes, when it was opened. */
   readonly size: number;
 }

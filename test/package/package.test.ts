@@ -111,6 +111,7 @@ describe('the package, packed and installed', () => {
       'README.md',
       'configs/backbones',
       'configs/detectors',
+      'configs/known-models.json',
       'configs/preprocessors',
       'configs/schemas',
       'configs/segmenters',

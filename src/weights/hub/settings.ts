@@ -55,7 +55,10 @@ const TRUE = ['1', 'ON', 'YES', 'TRUE'];
 const DEFAULT_TIMEOUT = 10;
 
 /** Throws E_ARGUMENT for a setting that cannot be. */
-export async function hubSettings(options: HubOptions, env: NodeJS.ProcessEnv = process.env): Promise<HubSettings> {
+export async function hubSettings(
+  options: HubOptions,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<HubSettings> {
   const home = env.HF_HOME || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface');
   const seconds = Number(env.HF_HUB_DOWNLOAD_TIMEOUT || DEFAULT_TIMEOUT);
   const cache = options.cacheDir ?? (env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(home, 'hub'));

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ConvNextV2Error } from '../../errors.js';
@@ -119,16 +119,21 @@ async function fetchRest(
   }
   let done = isRest ? start : 0;
   const total = size ?? done + Number(answer.headers['content-length']);
-  const handle = await writing(partial, () => open(partial, isRest ? 'a' : 'w'));
+  const openPartial = () => writing(partial, () => open(partial, isRest ? 'a' : 'w'));
+  let handle: FileHandle | undefined;
   try {
+    // reading begins at once: what has come is lost where a connection breaks before anybody asks for it
     for await (const chunk of answer.body as AsyncIterable<Buffer>) {
-      await writing(partial, () => handle.writeFile(chunk));
+      handle ??= await openPartial();
+      const file = handle;
+      await writing(partial, () => file.writeFile(chunk));
       done += chunk.length;
       if (done > (size ?? MAX_BYTES)) throw problem(url, `at most ${size ?? MAX_BYTES} bytes`, 'more');
       settings.onProgress?.({ phase: 'download', done, total, name });
     }
+    handle ??= await openPartial(); // of an empty file
   } finally {
-    await handle.close();
+    await handle?.close();
   }
   return done;
 }
