@@ -5,7 +5,7 @@ import { type OpenFile, reading, readRange } from './file.js';
 import { describe, type UnpickleOptions, unpickle } from './pickle.js';
 import { gatherStrided, stridesOf } from './strided.js';
 import { storageTable, TORCH_GLOBALS, type TorchStorage, TorchTensor } from './torch-values.js';
-import type { Extent } from './zip.js';
+import { type Extent, readZip } from './zip.js';
 
 /** Which part of a checkpoint is wanted. */
 export interface CheckpointOptions {
@@ -31,7 +31,6 @@ const budgetOf = ({ size }: OpenFile): number => 4 * size + 2 ** 20;
 /** Opens what torch.save writes since 1.6. Throws E_ZIP, E_PICKLE, E_LIMIT, E_SOURCE. */
 export async function openTorchZip(file: OpenFile, options: CheckpointOptions): Promise<Checkpoint> {
   const { path } = file;
-  const { readZip } = await import('./zip.js'); // with yauzl, which only this needs
   const zip = await readZip(file);
   const pickles = zip.names.filter((name) => /(^|\/)data\.pkl$/.test(name));
   if (pickles.length !== 1) {

@@ -1,5 +1,5 @@
 import { read } from 'node:fs';
-import { type Entry, fromRandomAccessReader, RandomAccessReader, type ZipFile } from 'yauzl';
+import type { Entry, RandomAccessReader, ZipFile } from 'yauzl';
 import { ConvNextV2Error } from '../errors.js';
 import type { OpenFile } from './file.js';
 
@@ -52,29 +52,20 @@ export async function readZip(file: OpenFile): Promise<ZipDirectory> {
   };
 }
 
-/** The file as the library reads it. Its own reader lets the process end where a place is beyond what the system takes. */
-class FileReader extends RandomAccessReader {
-  readonly #file: OpenFile;
-
-  constructor(file: OpenFile) {
-    super();
-    this.#file = file;
+/** The library is loaded on first use. */
+async function openZip({ handle, size }: OpenFile): Promise<ZipFile> {
+  const { fromRandomAccessReader, RandomAccessReader: Reader } = await import('yauzl');
+  /** The library's own reader lets the process end where a place is beyond what the system takes. */
+  class FileReader extends Reader {
+    override read(...[buffer, offset, length, position, callback]: Parameters<RandomAccessReader['read']>): void {
+      if (!(position >= 0 && position + length <= size)) callback(new Error('a place beyond the end of the file'));
+      else read(handle.fd, buffer, offset, length, position, (error) => callback(error));
+    }
   }
-
-  override read(...[buffer, offset, length, position, callback]: Parameters<RandomAccessReader['read']>): void {
-    const { handle, size } = this.#file;
-    if (!(position >= 0 && position + length <= size)) callback(new Error('a place beyond the end of the file'));
-    else read(handle.fd, buffer, offset, length, position, (error) => callback(error));
-  }
-}
-
-function openZip(file: OpenFile): Promise<ZipFile> {
   // the file is closed by whoever opened it
   const options = { lazyEntries: true, autoClose: false };
   return new Promise((resolve, reject) => {
-    fromRandomAccessReader(new FileReader(file), file.size, options, (error, zip) =>
-      error ? reject(error) : resolve(zip),
-    );
+    fromRandomAccessReader(new FileReader(), size, options, (error, zip) => (error ? reject(error) : resolve(zip)));
   });
 }
 
