@@ -219,6 +219,8 @@ export interface Naming {
 export interface CheckpointForms {
   /** The first that knows the names of a checkpoint is taken; where none does, the names are taken for the model's own. */
   readonly namings: readonly Naming[];
+  /** What the names of a head's backbone begin with, as `backbone.`: behind it, the backbone's own namings are taken. */
+  readonly backbonePrefix?: string;
   /**
    * The config.json of the model whose tensors these are, by the model's own names, from their shapes; `naming` is whose names
    * they had. Undefined where they are no such model's.

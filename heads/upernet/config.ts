@@ -14,6 +14,7 @@ import {
   PretrainedConfig,
   type PretrainedConfigInit,
 } from '../../src/weights/pretrained-config.js';
+import { CHECKPOINTS } from './namings.js';
 
 /** What an UperNet config is made from; what is left out takes the reference's default. */
 export interface UperNetConfigInit extends Pick<PretrainedConfigInit, 'id2label' | 'label2id' | 'numLabels'> {
@@ -64,6 +65,7 @@ const UPERNET = {
   },
   functions: [],
   followers: { backboneConfig: ['auxiliaryInChannels'] },
+  checkpoints: CHECKPOINTS,
 } as const satisfies ConfigDefinition;
 
 /** The configuration of UperNet (Xiao et al. 2018): every field of the reference, with its defaults. */

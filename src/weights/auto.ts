@@ -18,6 +18,7 @@ import type {
 import { ConvNextV2Error, show } from '../errors.js';
 import { defaultRegistry, type Registry } from '../registry.js';
 import { openConfigured } from './derive.js';
+import { withBackbones } from './head-namings.js';
 import {
   buildModel,
   type ModelKind,
@@ -128,7 +129,7 @@ function onBackbone<Task extends HeadTask>(
   registry: Registry,
 ): ModelKind<unknown, HeadModels[Task]> {
   return {
-    checkpoints: plugin.checkpoints,
+    checkpoints: withBackbones(plugin.checkpoints, registry),
     readConfig: (json, origin) => plugin.readConfig(json, origin),
     create: (scope, config) => plugin.create(scope, config, registry),
   };

@@ -16,6 +16,7 @@ import type { Registry } from '../registry.js';
 import { makeFolder, writeFileAtomically } from './atomic.js';
 import { openConfigured } from './derive.js';
 import { toBytes } from './dtypes.js';
+import { withBackbones } from './head-namings.js';
 import { fillParameters } from './match.js';
 import { type ConfigClass, readConfig } from './pretrained-config.js';
 import type { ModelOptions, PretrainedOptions } from './pretrained-options.js';
@@ -145,7 +146,7 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
 function kindOf<C, M>(type: ModelClass<C, M>, { registry }: ModelOptions): ModelKind<C, M> {
   return {
     prefix: type.Config.definition.modelType,
-    checkpoints: type.Config.definition.checkpoints,
+    checkpoints: withBackbones(type.Config.definition.checkpoints, registry),
     readConfig: (json, origin, selection = {}) => readConfig(type.Config, json, origin, selection),
     create: (scope, config, layout) => new type(scope, config, layout, registry),
   };
