@@ -79,7 +79,7 @@ async function run(args: readonly string[]): Promise<number> {
   if (values.out !== undefined) await writeFile(join(values.out, RESULTS), Buffer.from(json(results)));
   const { source, backend, trained } = choice;
   if (values.json) await print(json({ model: source, backend: backend.name, trained, pictures, failures }));
-  warnUntrained(choice, 'what is found means nothing', 'a Mask R-CNN of torchvision or mmdetection');
+  warnUntrained(choice, 'what is found means nothing', "a Mask R-CNN with torchvision's names");
   return failures.length > 0 ? 1 : 0;
 }
 

@@ -89,7 +89,7 @@ async function detectAll(
       const found = await detect(join(folder, file_name), { threshold: 0, classes: known });
       results.push(...found.map((object) => toResult(object, id, ids.get(object.label)!)));
     }
-    warnUntrained(choice, 'the scores mean nothing', 'a Mask R-CNN of torchvision or mmdetection');
+    warnUntrained(choice, 'the scores mean nothing', "a Mask R-CNN with torchvision's names");
     return results;
   } finally {
     progress('');
