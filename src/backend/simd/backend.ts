@@ -40,6 +40,11 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
       return values instanceof Float32Array ? values : Float32Array.from(values);
     }
 
+    ints({ dataId }: tf.TensorInfo): Int32Array {
+      const values = this.data.get(dataId).values as Int32Array | number[];
+      return values instanceof Int32Array ? values : Int32Array.from(values);
+    }
+
     output(shape: readonly number[], fill: (out: Float32Array) => void): tf.TensorInfo {
       return this.outputs([shape], fill)[0];
     }

@@ -98,3 +98,29 @@ export function concat(backend: SimdBackend, inputs: Inputs, { axis: given }: At
     }
   });
 }
+
+/** GatherV2 of whole runs of floats; indices that are out of range are left to `cpu`, which says so. */
+export function gather(
+  backend: SimdBackend,
+  { x, indices }: Inputs,
+  { axis: given, batchDims }: Attributes,
+): tf.TensorInfo | undefined {
+  if (batchDims !== 0 || indices.dtype !== 'int32' || !allFloat(x)) return undefined;
+  const [axis] = tf.util.parseAxisParam(given, x.shape);
+  const places = backend.ints(indices);
+  const length = x.shape[axis];
+  if (places.length === 0 || places.some((place) => !(place >= 0 && place < length))) return undefined;
+  const outer = tf.util.sizeFromShape(x.shape.slice(0, axis));
+  const inner = tf.util.sizeFromShape(x.shape.slice(axis + 1));
+  const values = backend.floats(x);
+  return backend.output([...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)], (out) => {
+    let to = 0;
+    for (let o = 0; o < outer; o++) {
+      for (const place of places) {
+        const from = (o * length + place) * inner;
+        out.set(values.subarray(from, from + inner), to);
+        to += inner;
+      }
+    }
+  });
+}

@@ -7,6 +7,8 @@ export interface SimdBackend {
   readonly native: NativeKernels;
   /** The values of a float32 tensor; not to be written to. */
   floats(tensor: tf.TensorInfo): Float32Array;
+  /** The values of an int32 tensor; not to be written to. */
+  ints(tensor: tf.TensorInfo): Int32Array;
   /** A new float32 tensor that `fill` fills. */
   output(shape: readonly number[], fill: (out: Float32Array) => void): tf.TensorInfo;
   /** The same for several, filled at once. */
@@ -61,6 +63,7 @@ export interface Attributes {
   readonly mapWidth: number;
   readonly perm: readonly number[];
   readonly begin: number | number[];
+  readonly batchDims: number;
   readonly paddings: readonly [before: number, after: number][];
   readonly constantValue: number;
   readonly beta1: number;

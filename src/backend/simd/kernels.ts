@@ -2,7 +2,7 @@ import { ARITHMETIC, adamW } from './arithmetic.js';
 import { block } from './block.js';
 import { convolution, depthwiseConvolution, normedConvolution } from './convolution.js';
 import { convolveGradient } from './convolution-gradient.js';
-import { concat, pad, slice, transpose } from './copies.js';
+import { concat, gather, pad, slice, transpose } from './copies.js';
 import { depthwiseGradient } from './depthwise.js';
 import { allFloat, type Simd } from './kernel.js';
 import { layerNorm, layerNormGradient, responseNorm, responseNormGradient } from './norms.js';
@@ -28,6 +28,7 @@ export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
   Slice: slice,
   PadV2: pad,
   Concat: concat,
+  GatherV2: gather,
   MaxPool: maxPool,
   AvgPool: averagePool,
   ResizeBilinear: resizeBilinear,

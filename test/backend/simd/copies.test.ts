@@ -88,6 +88,28 @@ describe('copies on backend simd', function () {
     await compare('to the end', () => tf.slice(tensor([5, 6], 1), [2], [-1]), 0);
   });
 
+  it('gather as cpu does', async () => {
+    const indices = (shape: number[], below: number) =>
+      tf.tensor(
+        Array.from({ length: tf.util.sizeFromShape(shape) }, (_, i) => (i * 7 + 3) % below),
+        shape,
+        'int32',
+      );
+    for (const [shape, of, axis] of [
+      [[5], [3], 0],
+      [[6, 4, 3], [9], 0],
+      [[6, 4, 3], [2, 5], 1],
+      [[6, 4, 3], [7], -1],
+      [[2, 1], [], 0],
+    ] as const) {
+      const run = () => tf.gather(tensor(shape, 1), indices([...of], [...shape].at(axis)!) as tf.Tensor1D, axis);
+      await compare(`${shape} ${of} ${axis}`, run, 0);
+    }
+    await compare('none', () => tf.gather(tensor([4, 2], 1), tf.tensor1d([], 'int32')), 0);
+    await tf.setBackend('simd');
+    expect(() => tf.tidy(() => tf.gather(tf.ones([3, 4]), tf.tensor1d([3], 'int32')).dataSync())).to.throw();
+  });
+
   it('leave to cpu what is no float, what is empty, and its errors', async () => {
     await tf.setBackend('simd');
     const whole = tf.tidy(() => tf.transpose(tf.tensor2d([1, 2, 3, 4, 5, 6], [2, 3], 'int32')).arraySync());
