@@ -12,8 +12,7 @@ interface Axis {
 const MOST = 6;
 
 /** How far apart neighbours lie along each axis. */
-const stridesOf = (shape: readonly number[]): readonly number[] =>
-  shape.map((_, axis) => tf.util.sizeFromShape(shape.slice(axis + 1)));
+const stridesOf = (shape: readonly number[]): readonly number[] => [...tf.util.computeStrides([...shape]), 1];
 
 /** A box as the native kernel takes it: axes that lie alike in both arrays are one. Undefined for more than it has. */
 export function boxOf(axes: readonly Axis[]): Int32Array | undefined {
