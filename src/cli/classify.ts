@@ -1,4 +1,3 @@
-import { ConvNextV2Error } from '../errors.js';
 import type { ClassScore } from '../tasks/classification.js';
 import { pipeline } from '../tasks/pipeline.js';
 import { type Command, json, print, progress, readArgs, readCount, reportFailure, table } from './command.js';
@@ -44,7 +43,6 @@ async function run(args: readonly string[]): Promise<number> {
       if (values.json) pictures.push({ picture, classes });
       else await print(`${picture}\n${report(classes)}`);
     } catch (error) {
-      if (!(error instanceof ConvNextV2Error) || error.code === 'E_OUTPUT') throw error;
       failures.push(reportFailure(picture, error));
     }
   }

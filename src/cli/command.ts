@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { ConvNextV2Error, didYouMean, type Problem, show } from '../errors.js';
+import { ConvNextV2Error, didYouMean, type ErrorCode, type Problem, show } from '../errors.js';
 
 /** A command of the command line. */
 export interface Command {
@@ -97,8 +97,13 @@ export interface Failure {
   readonly error: string;
 }
 
-/** Says on stderr what is wrong with a picture. */
-export function reportFailure(picture: string, { path, message }: ConvNextV2Error): Failure {
+/** What is wrong with all pictures alike: it ends the command. */
+const NOT_OF_A_PICTURE: readonly ErrorCode[] = ['E_OUTPUT', 'E_ARGUMENT'];
+
+/** Says on stderr what is wrong with a picture, and goes on; throws what is wrong with all of them, and what is no error of ours. */
+export function reportFailure(picture: string, failure: unknown): Failure {
+  if (!(failure instanceof ConvNextV2Error) || NOT_OF_A_PICTURE.includes(failure.code)) throw failure;
+  const { path, message } = failure;
   const error = oneLine(path === picture ? message : `${message} (${picture})`);
   progress('');
   console.error(error);

@@ -1,5 +1,4 @@
 import { basename, join } from 'node:path';
-import { ConvNextV2Error } from '../errors.js';
 import { decodeImage } from '../image/decode.js';
 import { detectionPicture } from '../image/detection-picture.js';
 import { encodePng } from '../image/draw.js';
@@ -71,7 +70,6 @@ async function run(args: readonly string[]): Promise<number> {
       if (values.json) pictures.push({ picture, objects: objects.map(plain) });
       else await print(report(picture, objects, files));
     } catch (error) {
-      if (!(error instanceof ConvNextV2Error) || error.code === 'E_OUTPUT' || error.code === 'E_ARGUMENT') throw error;
       failures.push(reportFailure(picture, error));
     }
   }

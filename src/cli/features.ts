@@ -106,7 +106,6 @@ async function run(args: readonly string[]): Promise<number> {
         if (values.json) results.push(summary(picture, result, files));
         else await print(report(summary(picture, result, files)));
       } catch (error) {
-        if (!(error instanceof ConvNextV2Error) || error.code === 'E_OUTPUT') throw error;
         failures.push(reportFailure(picture, error));
       }
       const seconds = (performance.now() - start) / 1000;

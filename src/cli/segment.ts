@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { ConvNextV2Error } from '../errors.js';
 import { decodeImage } from '../image/decode.js';
 import { encodePng } from '../image/draw.js';
 import { encodeLabelPng } from '../image/label-png.js';
@@ -60,7 +59,6 @@ async function run(args: readonly string[]): Promise<number> {
       if (values.json) pictures.push(summary(picture, result, files));
       else await print(report(picture, result, files));
     } catch (error) {
-      if (!(error instanceof ConvNextV2Error) || error.code === 'E_OUTPUT' || error.code === 'E_ARGUMENT') throw error;
       failures.push(reportFailure(picture, error));
     }
   }
