@@ -2,179 +2,17 @@
 //
 // kernels() gives an object of functions for each instruction set that the CPU has, the best first. Nothing is kept between
 // calls, so that any number of worker threads can load this; packed weights are Float32Arrays that JavaScript holds.
-#define NAPI_VERSION 8
-#include <node_api.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "call.h"
 #include "kernels.h"
 #include "memory.h"
 #include "pool.h"
 
 namespace {
-
-/** The arguments of a call; the first mistake throws a RangeError in JavaScript and makes the rest do nothing. */
-class Call {
- public:
-  Call(napi_env env, napi_callback_info info) : env_(env) {
-    size_t count = MOST;
-    void *data;
-    napi_get_cb_info(env, info, &count, values_, nullptr, &data);
-    kernels = (const Kernels *)data;
-  }
-
-  /** A Float32Array of exactly `size` floats, or of any size where that is -1. */
-  float *floats(int at, long size = -1, long *length = nullptr) { return read(values_[at], size, length); }
-
-  /** The same, or null where the argument is null. */
-  float *floatsOrNull(int at, long size) {
-    return isNull(values_[at]) ? nullptr : floats(at, size);
-  }
-
-  /** Element i of an array of Float32Arrays. */
-  float *element(int at, int i, long size) {
-    napi_value item;
-    if (failed_ || napi_get_element(env_, values_[at], i, &item) != napi_ok) {
-      fail("a list of Float32Arrays is missing");
-      return nullptr;
-    }
-    return isNull(item) ? nullptr : read(item, size, nullptr);
-  }
-
-  /** A whole number from 1 to 2^31. */
-  long count(int at) {
-    double number = 0;
-    if (napi_get_value_double(env_, values_[at], &number) != napi_ok || !(number >= 1 && number <= 2147483648.0)) {
-      fail("a count is out of range");
-      return 0;
-    }
-    return (long)number;
-  }
-
-  /** Element i of a list of whole numbers of at least 0. */
-  long entry(int at, int i) {
-    napi_value item;
-    double number = -1;
-    if (failed_ || napi_get_element(env_, values_[at], i, &item) != napi_ok || napi_get_value_double(env_, item, &number) != napi_ok ||
-        !(number >= 0 && number <= 2147483648.0)) {
-      fail("a list of whole numbers is missing");
-      return 0;
-    }
-    return (long)number;
-  }
-
-  double number(int at) {
-    double number = 0;
-    if (napi_get_value_double(env_, values_[at], &number) != napi_ok) fail("a number is missing");
-    return number;
-  }
-
-  /** An Int32Array of exactly `size` numbers. */
-  const int32_t *ints(int at, long size) {
-    return (const int32_t *)typed(at, napi_int32_array, size, "an Int32Array is missing, or has another length than its shape");
-  }
-
-  /** A Uint8Array of exactly `size` bytes. */
-  uint8_t *bytes(int at, long size) {
-    return (uint8_t *)typed(at, napi_uint8_array, size, "a Uint8Array is missing, or has another length than its shape");
-  }
-
-  /** A Geometry as an Int32Array of its 15 numbers, in order. */
-  Geometry geometry(int at) {
-    const int32_t *v = ints(at, 15);
-    if (failed_) return {};
-    for (int i = 0; i < 15; i++) {
-      const bool padding = i == 11 || i == 12;
-      if (v[i] < (padding ? 0 : 1)) fail("a number of a geometry is out of range");
-    }
-    const Geometry g = {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11], v[12], v[13], v[14]};
-    atMost((double)g.n * g.height * g.width * g.channels);
-    atMost((double)g.n * g.outHeight * g.outWidth * g.to);
-    atMost((double)g.kernelHeight * g.kernelWidth * g.channels * g.to);
-    return g;
-  }
-
-  /** Maps as an Int32Array of its 6 numbers, in order. */
-  Maps maps(int at) {
-    const int32_t *v = ints(at, 6);
-    if (failed_) return {};
-    for (int i = 0; i < 6; i++) {
-      if (v[i] < 1) fail("a size of maps is out of range");
-    }
-    const Maps m = {v[0], v[1], v[2], v[3], v[4], v[5]};
-    atMost((double)m.n * m.height * m.width * m.channels);
-    atMost((double)m.n * m.outHeight * m.outWidth * m.channels);
-    return m;
-  }
-
-  /** Two places on an axis of `size` for each of `count` outputs, the second `beyond` the axis at most. */
-  const int32_t *places(int at, long count, long size, long beyond) {
-    const int32_t *v = ints(at, 2 * count);
-    for (long i = 0; !failed_ && i < 2 * count; i++) {
-      if (v[i] < 0 || v[i] >= size + beyond) fail("a place is outside the map");
-    }
-    return v;
-  }
-
-  void atMost(double size) {
-    if (size > 1LL << 40) fail("a shape is too large");
-  }
-
-  bool isGiven(int at) {
-    napi_valuetype type = napi_undefined;
-    return napi_typeof(env_, values_[at], &type) == napi_ok && type != napi_undefined;
-  }
-
-  napi_value value(int at) const { return values_[at]; }
-
-  Limits limits(int at) { return {(float)number(at), (float)number(at + 1)}; }
-
-  void fail(const char *message) {
-    if (!failed_) napi_throw_range_error(env_, nullptr, message);
-    failed_ = true;
-  }
-
-  bool ok() const { return !failed_; }
-  napi_env env() const { return env_; }
-  const Kernels *kernels;
-
- private:
-  static constexpr int MOST = 16;
-
-  bool isNull(napi_value value) {
-    napi_valuetype type = napi_undefined;
-    return napi_typeof(env_, value, &type) == napi_ok && type == napi_null;
-  }
-
-  void *typed(int at, napi_typedarray_type wanted, long size, const char *message) {
-    napi_typedarray_type type;
-    size_t count;
-    void *data;
-    if (napi_get_typedarray_info(env_, values_[at], &type, &count, &data, nullptr, nullptr) == napi_ok && type == wanted && (long)count == size) return data;
-    fail(message);
-    return nullptr;
-  }
-
-  float *read(napi_value value, long size, long *length) {
-    napi_typedarray_type type;
-    size_t count;
-    void *data;
-    if (napi_get_typedarray_info(env_, value, &type, &count, &data, nullptr, nullptr) != napi_ok || type != napi_float32_array) {
-      fail("a Float32Array is missing");
-      return nullptr;
-    }
-    if (size >= 0 && (long)count != size) fail("a Float32Array has another length than its shape");
-    if (length) *length = (long)count;
-    return (float *)data;
-  }
-
-  napi_env env_;
-  napi_value values_[MOST] = {};
-  bool failed_ = false;
-};
 
 /** An array buffer of so many bytes, in large pages where it is large; null after an error. */
 napi_value newBuffer(Call &call, size_t bytes, void **data) {
@@ -321,16 +159,6 @@ napi_value gelu(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// mean(x [n, positions, channels], n, positions, channels, out [n, channels])
-napi_value mean(napi_env env, napi_callback_info info) {
-  Call call(env, info);
-  const long n = call.count(1), positions = call.count(2), channels = call.count(3);
-  const float *x = call.floats(0, n * positions * channels);
-  float *out = call.floats(4, n * channels);
-  if (call.ok()) call.kernels->mean(x, n, positions, channels, out);
-  return nullptr;
-}
-
 // binary(op, a, b, [size, strides of a, strides of b], out): nine whole numbers, strides 0 where an operand stays the same
 napi_value binary(napi_env env, napi_callback_info info) {
   Call call(env, info);
@@ -347,7 +175,7 @@ napi_value binary(napi_env env, napi_callback_info info) {
   const float *a = call.floats(1, -1, &sizes[0]), *b = call.floats(2, -1, &sizes[1]);
   float *out = call.floats(4, shape.size[0] * shape.size[1] * shape.size[2]);
   const double op = call.number(0);
-  if (!(op >= ADD && op <= MINIMUM) || shape.a[2] > 1 || shape.b[2] > 1) call.fail("an operation is out of range");
+  if (!(op >= ADD && op <= SQUARED_DIFFERENCE) || shape.a[2] > 1 || shape.b[2] > 1) call.fail("an operation is out of range");
   if (last[0] >= sizes[0] || last[1] >= sizes[1]) call.fail("an operand is smaller than its shape");
   if (call.ok()) call.kernels->binary((Binary)(int)op, a, b, shape, out);
   return nullptr;
@@ -360,8 +188,44 @@ napi_value unary(napi_env env, napi_callback_info info) {
   const double op = call.number(0);
   const float *x = call.floats(1, -1, &count);
   float *out = call.floats(2, count);
-  if (!(op >= SQUARE && op <= RECTIFY)) call.fail("an operation is out of range");
+  if (!(op >= SQUARE && op <= HYPERBOLIC_TANGENT)) call.fail("an operation is out of range");
   if (call.ok()) call.kernels->unary((Unary)(int)op, x, count, out);
+  return nullptr;
+}
+
+// clip(x, low, high, out)
+napi_value clip(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  long count = 0;
+  const float *x = call.floats(0, -1, &count);
+  const Limits limits = call.limits(1);
+  float *out = call.floats(3, count);
+  if (call.ok()) call.kernels->clip(x, count, limits, out);
+  return nullptr;
+}
+
+// softmax(x [rows, n], rows, n, out)
+napi_value softmax(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const long rows = call.count(1), n = call.count(2);
+  const float *x = call.floats(0, rows * n);
+  float *out = call.floats(3, rows * n);
+  if (call.ok()) call.kernels->softmax(x, rows, n, out);
+  return nullptr;
+}
+
+// suppress(boxes [n, 4], order [count], threshold, kept [count])
+napi_value suppress(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  long length = 0, count = 0;
+  const float *boxes = call.floats(0, -1, &length);
+  const int32_t *order = call.ints(1, -1, &count);
+  uint8_t *kept = call.bytes(3, count);
+  for (long i = 0; call.ok() && i < count; i++) {
+    if (order[i] < 0 || order[i] >= length / 4) call.fail("a box is out of range");
+  }
+  const double threshold = call.number(2);
+  if (call.ok()) call.kernels->suppress(boxes, order, count, threshold, kept);
   return nullptr;
 }
 
@@ -697,9 +561,11 @@ napi_value kernelsOf(napi_env env, const Kernels *kernels) {
   define(env, object, "patches", patches, kernels);
   define(env, object, "layerNorm", layerNorm, kernels);
   define(env, object, "gelu", gelu, kernels);
-  define(env, object, "mean", mean, kernels);
   define(env, object, "binary", binary, kernels);
   define(env, object, "unary", unary, kernels);
+  define(env, object, "clip", clip, kernels);
+  define(env, object, "softmax", softmax, kernels);
+  define(env, object, "suppress", suppress, kernels);
   define(env, object, "sum", sum, kernels);
   define(env, object, "adamW", adamW, kernels);
   define(env, object, "matMulTransposed", matMulTransposed, kernels);

@@ -14,6 +14,7 @@ template <Binary op, class V> INLINE V combine(V a, V b) {
   if constexpr (op == SUBTRACT) return a - b;
   if constexpr (op == MULTIPLY) return a * b;
   if constexpr (op == DIVIDE) return a / b;
+  if constexpr (op == SQUARED_DIFFERENCE) return (a - b) * (a - b);
   // of two numbers of which one is NaN, NaN, as Math.max and Math.min
   if constexpr (op == MAXIMUM) return a > b || a != a ? a : b;
   return a < b || a != a ? a : b;
@@ -53,6 +54,7 @@ static void binary(Binary op, const float *a, const float *b, const Broadcast &s
     case DIVIDE: return binaryOf<DIVIDE>(a, b, shape, out);
     case MAXIMUM: return binaryOf<MAXIMUM>(a, b, shape, out);
     case MINIMUM: return binaryOf<MINIMUM>(a, b, shape, out);
+    case SQUARED_DIFFERENCE: return binaryOf<SQUARED_DIFFERENCE>(a, b, shape, out);
   }
 }
 
@@ -69,7 +71,33 @@ static void unary(Unary op, const float *x, long count, float *out) {
     case RECIPROCAL_ROOT: return map(x, count, out, [](float v) { return 1.f / sqrtf(v); });
     case NEGATE: return map(x, count, out, [](float v) { return -v; });
     case RECTIFY: return map(x, count, out, [](float v) { return v < 0 ? 0 : v; });
+    case ABSOLUTE: return map(x, count, out, [](float v) { return fabsf(v); });
+    // in double, so that they are those of JavaScript
+    case EXPONENTIAL: return map(x, count, out, [](float v) { return (float)exp((double)v); });
+    case LOGARITHM: return map(x, count, out, [](float v) { return (float)log((double)v); });
+    case LOGISTIC: return map(x, count, out, [](float v) { return (float)(1 / (1 + exp(-(double)v))); });
+    case HYPERBOLIC_TANGENT: return map(x, count, out, [](float v) { return (float)tanh((double)v); });
   }
+}
+
+/** NaN stays NaN. */
+static void clip(const float *x, long count, Limits limits, float *out) {
+  map(x, count, out, [=](float v) { return v > limits.high ? limits.high : v < limits.low ? limits.low : v; });
+}
+
+/** Over each row of x [rows, n]. */
+static void softmax(const float *x, long rows, long n, float *out) {
+  const long step = std::max(1L, ELEMENTS / n);
+  parallel((rows + step - 1) / step, [&](long task) {
+    for (long row = task * step; row < std::min(rows, (task + 1) * step); row++) {
+      const float *in = x + row * n;
+      float *y = out + row * n, most = in[0];
+      for (long i = 1; i < n; i++) most = in[i] > most ? in[i] : most;
+      double total = 0;
+      for (long i = 0; i < n; i++) total += y[i] = (float)exp((double)in[i] - most);
+      for (long i = 0; i < n; i++) y[i] = (float)(y[i] / total);
+    }
+  });
 }
 
 template <class V> INLINE V squareRoot(V v) {

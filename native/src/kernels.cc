@@ -7,6 +7,7 @@
 #include "depthwise-any.h"
 #include "elementwise.h"
 #include "pooling.h"
+#include "nms.h"
 #include "roi.h"
 #include "training.h"
 #include "winograd.h"
@@ -142,19 +143,6 @@ void gelus(const float *x, long count, float *out) {
   });
 }
 
-/** The mean over the positions of each picture: x [n, positions, channels] to out [n, channels]. */
-void means(const float *x, long n, long positions, long channels, float *out) {
-  parallel(n, [&](long image) {
-    const float *in = x + image * positions * channels;
-    eachGroup(channels, [&](long c, auto v) {
-      typedef decltype(v) V;
-      V s = {};
-      for (long i = 0; i < positions; i++) s += load<V>(in + i * channels + c);
-      store<V>(out + image * channels + c, s * (1.f / positions));
-    });
-  });
-}
-
 double peak(long steps) {
   const int chains = 12;
   std::vector<float> sums(threads());
@@ -174,8 +162,8 @@ double peak(long steps) {
 }  // namespace
 
 extern const Kernels ISA = {
-    ISA_NAME, LANES, packedSize, pack, packDepthwise, blocks, matMul, patches, layerNorms, gelus, means,
-    binary, unary, sums, adamW, matMulTransposed, depthwiseInputOf, depthwiseFilterOf, patchesFilter, patchesInput,
+    ISA_NAME, LANES, packedSize, pack, packDepthwise, blocks, matMul, patches, layerNorms, gelus,
+    binary, unary, clip, softmax, suppress, sums, adamW, matMulTransposed, depthwiseInputOf, depthwiseFilterOf, patchesFilter, patchesInput,
     layerNormGradient, responseNorm, responseNormGradient, geluGradient, peak,
     winogradSize, packWinograd, winograd, convolution, depthwise, pool, interpolate, roiAlign, roiAlignGradient, copyBox, weighBytes,
 };

@@ -21,8 +21,8 @@ struct Patches {
 };
 
 /** Elementwise operations. */
-enum Binary { ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM, MINIMUM };
-enum Unary { SQUARE, SQUARE_ROOT, RECIPROCAL_ROOT, NEGATE, RECTIFY };
+enum Binary { ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM, MINIMUM, SQUARED_DIFFERENCE };
+enum Unary { SQUARE, SQUARE_ROOT, RECIPROCAL_ROOT, NEGATE, RECTIFY, ABSOLUTE, EXPONENTIAL, LOGARITHM, LOGISTIC, HYPERBOLIC_TANGENT };
 
 /** Two operands of three axes: the size of the result, and how far apart an operand's neighbours lie (0: the same again). */
 struct Broadcast {
@@ -65,9 +65,12 @@ struct Kernels {
   void (*patches)(const Patches &patches, const float *x, const float *packed, long n, const float *bias, float *out);
   void (*layerNorm)(const float *x, long positions, long channels, const float *gamma, const float *beta, float epsilon, float *out);
   void (*gelu)(const float *x, long count, float *out);
-  void (*mean)(const float *x, long n, long positions, long channels, float *out);
   void (*binary)(Binary op, const float *a, const float *b, const Broadcast &shape, float *out);
   void (*unary)(Unary op, const float *x, long count, float *out);
+  void (*clip)(const float *x, long count, Limits limits, float *out);
+  void (*softmax)(const float *x, long rows, long n, float *out);
+  /** kept[i] tells whether box order[i] overlaps no kept one before it by more than `threshold`: see src/boxes/nms.ts. */
+  void (*suppress)(const float *boxes, const int32_t *order, long count, double threshold, uint8_t *kept);
   /** x [outer, reduced, inner] to out [outer, inner]. */
   void (*sum)(const float *x, long outer, long reduced, long inner, float *out);
   /** From a parameter, its gradient and its moments to new ones of them. */

@@ -1,3 +1,4 @@
+import { nativeIfBuilt } from '../backend/simd/native.js';
 import { areaAt, type Boxes, overlap } from './boxes.js';
 
 /** Indices by falling score; of equal ones the earlier comes first. */
@@ -26,7 +27,17 @@ export function nms(boxes: Boxes, scores: ArrayLike<number>, threshold: number):
   return suppress(boxes, byScore(scores), threshold);
 }
 
+/** In native code where it is built, which keeps the same. */
 function suppress(boxes: Boxes, order: readonly number[], threshold: number): number[] {
+  const native = nativeIfBuilt();
+  if (!native) return suppressInJavaScript(boxes, order, threshold);
+  const kept = new Uint8Array(order.length);
+  native.suppress(boxes, Int32Array.from(order), threshold, kept);
+  return order.filter((_, i) => kept[i] === 1);
+}
+
+/** `suppress` without native code: what that is tested against. */
+export function suppressInJavaScript(boxes: Boxes, order: readonly number[], threshold: number): number[] {
   const kept: number[] = [];
   const areas: number[] = [];
   for (const candidate of order) {

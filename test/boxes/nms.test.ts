@@ -1,5 +1,7 @@
 import { expect } from 'chai';
-import { groupedNms, nms, softNms } from '../../src/boxes/nms.js';
+import fc from 'fast-check';
+import { groupedNms, nms, softNms, suppressInJavaScript } from '../../src/boxes/nms.js';
+import { kernels as allKernels } from '../backend/simd/helpers.js';
 
 const boxes = (...rows: readonly (readonly number[])[]) => Float32Array.from(rows.flat());
 // the second overlaps the first by 5 / 15, the third by 9 / 11
@@ -23,6 +25,41 @@ describe('nms', () => {
   it('goes group by group, and gives all by falling score', () => {
     expect(groupedNms(THREE, [0.7, 0.8, 0.9], [1, 1, 1], 0.5)).to.deep.equal([2, 1]);
     expect(groupedNms(THREE, [0.7, 0.8, 0.9], [0, 1, 1], 0.5)).to.deep.equal([2, 1, 0]);
+  });
+
+  it('keeps in native code what it keeps without, to the last bit of an overlap', () => {
+    // whole numbers overlap by the same simple shares again and again, so that many stand exactly at the threshold
+    const whole = fc.array(fc.tuple(...[0, 0, 1, 1].map((min) => fc.integer({ min, max: min + 12 }))), {
+      maxLength: 90,
+    });
+    const any = fc.array(fc.tuple(...[0, 0, 0, 0].map(() => fc.float({ min: -50, max: 50 }))), { maxLength: 90 });
+    const thresholds = fc.constantFrom(0, 0.25, 0.3, 1 / 3, 0.5, 0.7, 1, 2);
+    for (const native of allKernels) {
+      fc.assert(
+        fc.property(fc.oneof(whole, any), thresholds, (list, threshold) => {
+          const flat = boxes(...list);
+          const order = list.map((_, i) => list.length - 1 - i);
+          const kept = new Uint8Array(order.length + 2).fill(7);
+          native.suppress(flat, Int32Array.from(order), threshold, kept.subarray(1, -1));
+          const want = suppressInJavaScript(flat, order, threshold);
+          expect([...kept]).to.deep.equal([7, ...order.map((i) => (want.includes(i) ? 1 : 0)), 7]);
+        }),
+        { numRuns: 300 },
+      );
+    }
+  });
+
+  it('says in native code which arguments do not fit', () => {
+    for (const native of allKernels) {
+      const two = boxes([0, 0, 1, 1], [0, 0, 2, 2]);
+      for (const [order, kept] of [
+        [[0, 2], 2],
+        [[-1, 0], 2],
+        [[0, 1], 3],
+      ] as const) {
+        expect(() => native.suppress(two, Int32Array.from(order), 0.5, new Uint8Array(kept))).to.throw(RangeError);
+      }
+    }
   });
 
   describe('soft', () => {

@@ -3,8 +3,19 @@ import { reduction, threeAxes } from './broadcast.js';
 import { allFloat, type Simd } from './kernel.js';
 
 /** As native/src/kernels.h numbers them. */
-const BINARY = { Add: 0, Sub: 1, Multiply: 2, RealDiv: 3, Maximum: 4, Minimum: 5 } as const;
-const UNARY = { Square: 0, Sqrt: 1, Rsqrt: 2, Neg: 3, Relu: 4 } as const;
+const BINARY = { Add: 0, Sub: 1, Multiply: 2, RealDiv: 3, Maximum: 4, Minimum: 5, SquaredDifference: 6 } as const;
+const UNARY = {
+  Square: 0,
+  Sqrt: 1,
+  Rsqrt: 2,
+  Neg: 3,
+  Relu: 4,
+  Abs: 5,
+  Exp: 6,
+  Log: 7,
+  Sigmoid: 8,
+  Tanh: 9,
+} as const;
 
 function binary(op: number): Simd {
   return (backend, { a, b }) => {
@@ -23,14 +34,30 @@ function unary(op: number): Simd {
   };
 }
 
-const sum: Simd = (backend, { x }, { axis, keepDims }) => {
-  const over = allFloat(x) ? reduction(x.shape, axis) : undefined;
-  if (over === undefined) return undefined;
-  const shape = x.shape.flatMap((length, i) => (!over.axes.includes(i) ? [length] : keepDims ? [1] : []));
-  return backend.output(shape, (out) => {
-    backend.native.sum(backend.floats(x), over.outer, over.reduced, over.inner, out);
-  });
+const clip: Simd = (backend, { x }, { clipValueMin, clipValueMax }) => {
+  if (!allFloat(x)) return undefined;
+  return backend.output(x.shape, (out) => backend.native.clip(backend.floats(x), clipValueMin, clipValueMax, out));
 };
+
+const softmax: Simd = (backend, { logits }) => {
+  if (!allFloat(logits)) return undefined;
+  const n = logits.shape.at(-1) ?? 1;
+  const rows = tf.util.sizeFromShape(logits.shape) / n;
+  return backend.output(logits.shape, (out) => backend.native.softmax(backend.floats(logits), rows, n, out));
+};
+
+/** A sum, or with `mean` what it is divided by. */
+function reduce(mean: boolean): Simd {
+  return (backend, { x }, { axis, keepDims }) => {
+    const over = allFloat(x) ? reduction(x.shape, axis) : undefined;
+    if (over === undefined) return undefined;
+    const shape = x.shape.flatMap((length, i) => (!over.axes.includes(i) ? [length] : keepDims ? [1] : []));
+    return backend.output(shape, (out) => {
+      backend.native.sum(backend.floats(x), over.outer, over.reduced, over.inner, out);
+      if (mean) for (let i = 0; i < out.length; i++) out[i] /= over.reduced;
+    });
+  };
+}
 
 export const adamW: Simd = (backend, { variable, gradient, first, second }, rates) => {
   const [w, g, m, v] = [variable, gradient, first, second].map((tensor) => backend.floats(tensor));
@@ -51,5 +78,9 @@ export const adamW: Simd = (backend, { variable, gradient, first, second }, rate
 export const ARITHMETIC: Readonly<Record<string, Simd>> = {
   ...Object.fromEntries(Object.entries(BINARY).map(([name, op]) => [name, binary(op)])),
   ...Object.fromEntries(Object.entries(UNARY).map(([name, op]) => [name, unary(op)])),
-  Sum: sum,
+  ClipByValue: clip,
+  Relu6: (backend, inputs, attributes) => clip(backend, inputs, { ...attributes, clipValueMin: 0, clipValueMax: 6 }),
+  Softmax: softmax,
+  Sum: reduce(false),
+  Mean: reduce(true),
 };

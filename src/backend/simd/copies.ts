@@ -98,6 +98,36 @@ export function concat(backend: SimdBackend, inputs: Inputs, { axis: given }: At
   });
 }
 
+export function tile(backend: SimdBackend, { x }: Inputs, { reps }: Attributes): tf.TensorInfo | undefined {
+  const shape = x.shape.map((length, axis) => length * reps[axis]);
+  const [from, to] = [stridesOf(x.shape), stridesOf(shape)];
+  const box = boxOf(
+    x.shape.flatMap((size, axis) => [
+      { size: reps[axis], from: 0, to: size * to[axis] },
+      { size, from: from[axis], to: to[axis] },
+    ]),
+  );
+  if (!box || !allFloat(x) || tf.util.sizeFromShape(shape) === 0) return undefined;
+  return backend.output(shape, (out) => backend.native.copyBox(box, backend.floats(x), 0, out, 0));
+}
+
+export function split(
+  backend: SimdBackend,
+  { x }: Inputs,
+  { axis: given, numOrSizeSplits }: Attributes,
+): readonly tf.TensorInfo[] | undefined {
+  const [axis] = tf.util.parseAxisParam(given, x.shape);
+  const lengths = tf.backend_util.prepareSplitSize(x as tf.Tensor, numOrSizeSplits, axis);
+  if (x.shape.length > MOST || !allFloat(x) || lengths.includes(0)) return undefined;
+  let first = 0;
+  return lengths.map((length) => {
+    const begin = x.shape.map((_, i) => (i === axis ? first : 0));
+    const size = x.shape.map((all, i) => (i === axis ? length : all));
+    first += length;
+    return slice(backend, { x }, { begin, size } as unknown as Attributes) as tf.TensorInfo;
+  });
+}
+
 /** GatherV2 of whole runs of floats; indices that are out of range are left to `cpu`, which says so. */
 export function gather(
   backend: SimdBackend,

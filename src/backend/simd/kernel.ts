@@ -66,6 +66,10 @@ export interface Attributes {
   readonly batchDims: number;
   readonly paddings: readonly [before: number, after: number][];
   readonly constantValue: number;
+  readonly reps: readonly number[];
+  readonly numOrSizeSplits: number | number[];
+  readonly clipValueMin: number;
+  readonly clipValueMax: number;
   readonly beta1: number;
   readonly beta2: number;
   readonly kept: number;

@@ -2,9 +2,9 @@ import { ARITHMETIC, adamW } from './arithmetic.js';
 import { blocks } from './block.js';
 import { convolution, depthwiseConvolution, normedConvolution } from './convolution.js';
 import { convolveGradient } from './convolution-gradient.js';
-import { concat, gather, pad, slice, transpose } from './copies.js';
+import { concat, gather, pad, slice, split, tile, transpose } from './copies.js';
 import { depthwiseGradient } from './depthwise.js';
-import { allFloat, type Simd } from './kernel.js';
+import type { Simd } from './kernel.js';
 import { layerNorm, layerNormGradient, responseNorm, responseNormGradient } from './norms.js';
 import { averagePool, maxPool } from './pooling.js';
 import { convolutionFilter, convolutionInput, patchConvolution, product } from './products.js';
@@ -28,17 +28,14 @@ export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
   Slice: slice,
   PadV2: pad,
   Concat: concat,
+  SplitV: split,
+  Tile: tile,
   GatherV2: gather,
   MaxPool: maxPool,
   AvgPool: averagePool,
   ResizeBilinear: resizeBilinear,
   ResizeNearestNeighbor: resizeNearest,
   ConvNextV2Resample: resample,
-  Mean: (backend, { x }, { axis, keepDims }) => {
-    if (x.shape.length !== 4 || [axis].flat().join() !== '1,2' || keepDims || !allFloat(x)) return undefined;
-    const [n, h, w, c] = x.shape;
-    return backend.output([n, c], (out) => backend.native.mean(backend.floats(x), n, h * w, c, out));
-  },
   ConvNextV2RoiAlign: roiAlign,
   ConvNextV2RoiAlignGrad: roiAlignGradient,
   ConvNextV2Gelu: (backend, { x }) => backend.output(x.shape, (out) => backend.native.gelu(backend.floats(x), out)),

@@ -83,10 +83,14 @@ export interface NativeKernels {
     out: Float32Array,
   ): void;
   gelu(x: Float32Array, out: Float32Array): void;
-  mean(x: Float32Array, n: number, positions: number, channels: number, out: Float32Array): void;
   /** `shape`: sizes of three axes, and the strides of a and of b along them, 0 where an operand stays the same. */
   binary(op: number, a: Float32Array, b: Float32Array, shape: readonly number[], out: Float32Array): void;
   unary(op: number, x: Float32Array, out: Float32Array): void;
+  clip(x: Float32Array, low: number, high: number, out: Float32Array): void;
+  /** Over each row of x [rows, n]. */
+  softmax(x: Float32Array, rows: number, n: number, out: Float32Array): void;
+  /** `kept[i]` becomes 1 where box `order[i]` overlaps none kept before it by more than `threshold`, and 0 elsewhere. */
+  suppress(boxes: Float32Array, order: Int32Array, threshold: number, kept: Uint8Array): void;
   sum(x: Float32Array, outer: number, reduced: number, inner: number, out: Float32Array): void;
   /** `rates`: beta1, 1 - beta1, beta2, 1 - beta2, epsilon, kept, rate, rootScale of ops/adamw-step.ts. */
   adamW(

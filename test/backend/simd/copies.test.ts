@@ -88,6 +88,41 @@ describe('copies on backend simd', function () {
     await compare('to the end', () => tf.slice(tensor([5, 6], 1), [2], [-1]), 0);
   });
 
+  it('tile and split as cpu does', async () => {
+    for (const [shape, reps] of [
+      [[5], [3]],
+      [
+        [2, 3, 4],
+        [1, 2, 3],
+      ],
+      [
+        [1, 3],
+        [4, 1],
+      ],
+      [
+        [2, 1, 2, 3],
+        [2, 2, 1, 2],
+      ],
+    ]) {
+      const tile = () => tf.tile(tensor(shape, 1), reps);
+      expect(await compare(`tile ${shape} ${reps}`, tile, 0)).to.deep.equal({ copyBox: 1 });
+    }
+    for (const [shape, sizes, axis] of [
+      [[7], [3, 4], 0],
+      [[4, 6, 3], 3, 1],
+      [[4, 6, 3], [1, 2], -1],
+    ] as const) {
+      const parts = () =>
+        tf.split(
+          tensor(shape, 1),
+          [sizes].flat().length === 1 ? (sizes as number) : [...(sizes as readonly number[])],
+          axis,
+        );
+      for (const [i] of parts().entries()) await compare(`split ${shape} ${sizes} ${i}`, () => parts()[i], 0);
+    }
+    await compare('an empty part', () => tf.split(tensor([3, 2], 1), [3, 0], 0)[0], 0);
+  });
+
   it('gather as cpu does', async () => {
     const indices = (shape: number[], below: number) =>
       tf.tensor(

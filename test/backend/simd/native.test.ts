@@ -228,22 +228,6 @@ describe('native kernels', () => {
         expect(got[6]).to.be.closeTo(0.5e-30, 1e-35);
       });
 
-      it('takes the mean over positions', () => {
-        for (const [n, positions, channels] of [
-          [1, 1, 1],
-          [2, 49, 40],
-          [3, 7, 17],
-        ]) {
-          const x = values(n * positions * channels, 1);
-          const want = new Float64Array(n * channels);
-          x.forEach((value, i) => {
-            want[Math.floor(i / (positions * channels)) * channels + (i % channels)] += value / positions;
-          });
-          const got = guarded(n * channels, (out) => native.mean(x, n, positions, channels, out));
-          expectClose(got, want, 1e-6, `${n} ${positions} ${channels}`);
-        }
-      });
-
       it('runs a whole block, of V1 and V2, on any map', () => {
         const shapes = [
           [1, 1, 1, 4],
