@@ -2,7 +2,7 @@ import { ConvNextV2Error } from '../errors.js';
 
 // Evaluated before anything of tfjs: whichever copy of tfjs-core comes first makes the engine that all share, and that of
 // tfjs 1 has a `runKernel` of 5 parameters.
-const { _tfengine: engine } = globalThis as { _tfengine?: { readonly runKernel: Function } };
+const { _tfengine: engine } = globalThis as { _tfengine?: { readonly runKernel: { readonly length: number } } };
 if (engine && engine.runKernel.length !== 3) throwLoadedBefore();
 
 /** Throws the E_PEER of a program in which tfjs-image-recognition-base has loaded its own tfjs. */

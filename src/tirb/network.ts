@@ -110,6 +110,12 @@ export abstract class ModelNetwork<Model extends NetworkModel> extends tirb.Neur
     return this.getParamList().filter(({ path }) => !this.#parameterAt(path).trainable);
   }
 
+  /** All values one after the other, in the order of `getParamList`. Throws E_DISPOSED while nothing is loaded. */
+  override serializeParams(): Float32Array {
+    if (!this.#model) this.#refuse('one that has loaded nothing, or was disposed');
+    return super.serializeParams();
+  }
+
   /** Takes all parameters into training, but the running statistics of batch norms, which are never trained. */
   override variable(): void {
     for (const parameter of this.model.parameters.values()) parameter.trainable = true;
@@ -153,12 +159,12 @@ export abstract class ModelNetwork<Model extends NetworkModel> extends tirb.Neur
   protected override extractParamsFromWeigthMap(weightMap: tf.NamedTensorMap): ExtractedParams<ParamTree> {
     const extracted = this.#fill((parameters) => {
       const problems: Problem[] = [];
-      const given = Object.keys(weightMap);
+      const unused = Object.keys(weightMap).filter((name) => !parameters.has(name.replaceAll('/', '.')));
       for (const { name, variable } of parameters.values()) {
         const tensor = weightMap[pathOf(name)] ?? weightMap[name];
         const problem = misfit(pathOf(name), tensor, variable);
         if (!problem) variable.assign(tensor);
-        else problems.push(tensor ? problem : { ...problem, suggestion: didYouMean(pathOf(name), given) });
+        else problems.push(tensor ? problem : { ...problem, suggestion: didYouMean(pathOf(name), unused) });
       }
       if (problems.length > 0) throw new ConvNextV2Error('E_WEIGHTS', problems);
     });
