@@ -74,6 +74,8 @@ export async function readModel(modelJson: unknown, file: string): Promise<tf.io
     }
     for (const [i, file] of files.entries()) weightData.push(await readBytes(file, sizes[i]));
   }
+  // where the last is longer than the others, which are alike, tfjs reads zeros from it
+  weightData.push(new ArrayBuffer(0));
   return tf.io.getModelArtifactsForJSON(json, async (manifest) => [tf.io.getWeightSpecs(manifest), weightData]);
 }
 

@@ -5,9 +5,9 @@ import { ensureBackend } from '../backend/use-backend.js';
 import { readJsonFile } from '../config/read-json.js';
 import type { Parameter, Parameters, Scope } from '../contracts.js';
 import { ConvNextV2Error, didYouMean, type Problem, show } from '../errors.js';
-import { readModel } from '../keras/file-handler.js';
 import { createScope, type DeclaredParameter } from '../nn/scope.js';
 import { tirb } from './load.js';
+import { fetchManifest, readManifest } from './manifest.js';
 import type { ExtractedParams, NamedParam } from './surface.js';
 
 /** Parameters as a network of tfjs-image-recognition-base holds them: by the parts of their paths. */
@@ -62,15 +62,7 @@ export abstract class ModelNetwork<Model extends NetworkModel> extends tirb.Neur
     const source = this.#checkSource('uri', uri);
     if (!/^https?:\/\/[^?#]*(\/[^/.?#]*|\.json)([?#].*)?$/.test(String(source))) return this.#open(source);
     await ensureBackend();
-    const map = await tirb.loadWeightMap(String(source), this.#modelName).catch((cause: unknown) => {
-      const got = cause instanceof Error ? cause.message : show(cause);
-      throw new ConvNextV2Error(
-        'E_NETWORK',
-        { path: String(source), wanted: 'weights and their manifest', got },
-        { cause },
-      );
-    });
-    this.#takeOrFree(map);
+    this.#takeOrFree(await fetchManifest(String(source), this.#modelName));
   }
 
   /**
@@ -84,8 +76,7 @@ export abstract class ModelNetwork<Model extends NetworkModel> extends tirb.Neur
     const manifest = file.endsWith('.json') && (await isFile(file)) ? await readJsonFile(file) : undefined;
     if (!Array.isArray(manifest)) return this.#open(source);
     await ensureBackend();
-    const { weightData, weightSpecs } = await readModel({ modelTopology: {}, weightsManifest: manifest }, file);
-    this.#takeOrFree(tf.io.decodeWeights(weightData!, weightSpecs!));
+    this.#takeOrFree(await readManifest(manifest, file));
   }
 
   /** Throws E_ARGUMENT for the path of no parameter. */

@@ -173,6 +173,7 @@ describe('a model as a NeuralNetwork', () => {
           response.writeHead(404).end();
         }
       });
+      server.unref();
       await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
       const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
       const other = new ConvNextV2Net({ config });
@@ -183,9 +184,9 @@ describe('a model as a NeuralNetwork', () => {
         () => other.loadFromUri(`${origin}/models`),
         () => other.load(`${origin}/models/${file}`),
       ];
-      for (const way of ways) {
+      for (const [i, way] of ways.entries()) {
         await way();
-        expect(other.serializeParams()).to.deep.equal(weights);
+        expect(other.serializeParams(), `way ${i}`).to.deep.equal(weights);
         other.dispose();
       }
       expect((await failure(() => other.loadFromUri(`${origin}/nothing`))).code).to.equal('E_NETWORK');
@@ -196,6 +197,7 @@ describe('a model as a NeuralNetwork', () => {
         writeFileSync(join(folder, file), JSON.stringify([{ ...manifest[0], paths: [hostile] }]));
         expect((await failure(() => other.loadFromDisk(folder))).code).to.equal('E_CONFIG');
       }
+      server.closeAllConnections();
       server.close();
     });
     net.dispose();
