@@ -249,5 +249,5 @@ function colour(path: string, value: unknown): string {
   throw new ConvNextV2Error('E_ARGUMENT', { path, wanted: 'the name or the numbers of a colour', got: show(value) });
 }
 
-const escaped = (text: string): string =>
-  text.replace(/[^\x20-\x7e]|[&<>"]/g, (character) => `&#${character.codePointAt(0)};`);
+/** A colour has none of the signs that XML cannot hold; a text that has is no colour. */
+const escaped = (text: string): string => text.replace(/[^\x20-\x7e]|[&<>"]/gu, '_');

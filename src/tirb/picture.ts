@@ -15,7 +15,7 @@ export class ImageData {
     [this.data, this.width] =
       typeof first === 'number' ? [new Uint8ClampedArray(4 * first * second), first] : [first, second];
     this.height = (typeof first === 'number' ? second : third) ?? this.data.length / (4 * this.width);
-    if (this.data.length === 4 * this.width * this.height) return;
+    if (Number.isInteger(this.height) && this.data.length === 4 * this.width * this.height) return;
     const wanted = `4 bytes for each of ${this.width} x ${this.height} pixels`;
     throw new ConvNextV2Error('E_ARGUMENT', { path: 'data', wanted, got: String(this.data.length) });
   }

@@ -173,7 +173,7 @@ export declare abstract class NeuralNetwork<Params> {
   protected abstract extractParams(weights: Float32Array): ExtractedParams<Params>;
 }
 
-type Maker = new (...args: never[]) => unknown;
+export type Maker = new (...args: never[]) => unknown;
 
 export interface FileSystem {
   readFile(path: string): Promise<Buffer>;
@@ -242,7 +242,7 @@ export declare function range(count: number, start: number, step: number): numbe
 export declare function isValidNumber(value: unknown): boolean;
 export declare function isValidProbablitiy(value: unknown): boolean;
 
-type Anchor = 'TOP_LEFT' | 'TOP_RIGHT' | 'BOTTOM_LEFT' | 'BOTTOM_RIGHT';
+export type Anchor = 'TOP_LEFT' | 'TOP_RIGHT' | 'BOTTOM_LEFT' | 'BOTTOM_RIGHT';
 export interface IDrawTextFieldOptions {
   anchorPosition?: Anchor;
   backgroundColor?: string;
@@ -257,12 +257,12 @@ export interface IDrawBoxOptions {
   drawLabelOptions?: IDrawTextFieldOptions;
   label?: string;
 }
-interface DrawBox {
+export interface DrawBox {
   box: Box;
   options: IDrawBoxOptions;
   draw(canvas: CanvasArg): void;
 }
-interface DrawTextField {
+export interface DrawTextField {
   text: string[];
   anchor: IPoint;
   options: Required<IDrawTextFieldOptions>;
@@ -291,12 +291,12 @@ export interface FCParams {
   weights: tf.Tensor2D;
   bias: tf.Tensor1D;
 }
-interface SeparableConvParams {
+export interface SeparableConvParams {
   depthwise_filter: tf.Tensor4D;
   pointwise_filter: tf.Tensor4D;
   bias: tf.Tensor1D;
 }
-type ExtractWeights = (count: number) => Float32Array;
+export type ExtractWeights = (count: number) => Float32Array;
 export interface TinyYolov2Config {
   withSeparableConvs: boolean;
   iouThreshold: number;
@@ -311,7 +311,7 @@ export interface ITinyYolov2Options {
   inputSize?: number;
   scoreThreshold?: number;
 }
-interface TinyYolov2 extends NeuralNetwork<unknown> {
+export interface TinyYolov2 extends NeuralNetwork<unknown> {
   readonly config: TinyYolov2Config;
   readonly withClassScores: boolean;
   readonly boxEncodingSize: number;
