@@ -40,12 +40,20 @@ const picture = await loadImage(`${PICTURES}/chelsea.png`);
 const found = await detector.detect(picture, { scoreThreshold: source ? 0.5 : 0 });
 const boxes = found.map(({ box }) => box);
 const classes = found.map(({ className }) => className);
-const apart = nonMaxSuppression(boxes, found.map(({ score }) => score), 0.3, true, classes).slice(0, 5);
+const apart = nonMaxSuppression(
+  boxes,
+  found.map(({ score }) => score),
+  0.3,
+  true,
+  classes,
+).slice(0, 5);
 
 const canvas = createCanvasFromMedia(picture) as Canvas;
 for (const i of apart) {
   const { box, className, score } = found[i];
-  console.log(`${className} ${score.toFixed(3)} at ${[box.x, box.y, box.width, box.height].map(Math.round).join(', ')}`);
+  console.log(
+    `${className} ${score.toFixed(3)} at ${[box.x, box.y, box.width, box.height].map(Math.round).join(', ')}`,
+  );
   new draw.DrawBox(box, { label: `${className} (${score.toFixed(2)})` }).draw(canvas);
 }
 writeFileSync('out/tirb.png', await canvas.encode('png'));

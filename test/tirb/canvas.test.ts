@@ -61,9 +61,10 @@ describe('the canvas', () => {
   it('is drawn on by DrawBox and DrawTextField, and keeps every other pixel', async () => {
     const picture = await loadImage(PICTURE);
     const canvas = createCanvasFromMedia(picture) as Canvas;
-    new draw.DrawBox({ x: 100, y: 60, width: 50, height: 40 }, { label: 'cat', boxColor: '#00ff00', lineWidth: 4 }).draw(
-      canvas,
-    );
+    new draw.DrawBox(
+      { x: 100, y: 60, width: 50, height: 40 },
+      { label: 'cat', boxColor: '#00ff00', lineWidth: 4 },
+    ).draw(canvas);
     new draw.DrawTextField(['one', 'two'], { x: 440, y: 290 }, { backgroundColor: 'rgb(255, 0, 0)' }).draw(canvas);
     expect(await pixel(canvas, 100, 80)).to.deep.equal([0, 255, 0, 255]);
     expect(await pixel(canvas, 98, 59)).to.deep.equal([0, 255, 0, 255]);
@@ -153,7 +154,9 @@ describe('the canvas', () => {
     expect(context.measureText('abc').width).to.equal(3 * 6 * 2);
     const rowsOf = async (): Promise<[number, number]> => {
       const { data } = await canvas.toRawImage();
-      const rows = Array.from({ length: 40 }, (_, y) => data.subarray(240 * y, 240 * (y + 1)).some((value) => value > 0));
+      const rows = Array.from({ length: 40 }, (_, y) =>
+        data.subarray(240 * y, 240 * (y + 1)).some((value) => value > 0),
+      );
       canvas.width = 60; // empties it
       return [rows.indexOf(true), rows.lastIndexOf(true)];
     };
@@ -244,7 +247,9 @@ describe('the canvas', () => {
   it('is encoded, as a promise and as node-canvas does', async () => {
     const canvas = createCanvasFromMedia(await imageOf(twoColours(9, 5))) as Canvas;
     canvas.getContext('2d').fillRect(0, 0, 1, 1);
-    const png = await sharp(await canvas.encode()).raw().toBuffer({ resolveWithObject: true });
+    const png = await sharp(await canvas.encode())
+      .raw()
+      .toBuffer({ resolveWithObject: true });
     expect([png.info.width, png.info.height, png.info.channels]).to.deep.equal([9, 5, 4]);
     expect([...png.data.subarray(0, 8)]).to.deep.equal([0, 0, 0, 255, 200, 0, 0, 255]);
     const jpeg = await new Promise<Buffer>((done, fail) => {

@@ -9,7 +9,10 @@ import manifest from '../../package.json' with { type: 'json' };
 const PEER = 'tfjs-image-recognition-base';
 
 /** What this package needs to run, and its peers. */
-const NEEDED = [...Object.keys(manifest.dependencies), ...['backend-cpu', 'core', 'layers'].map((part) => `@tensorflow/tfjs-${part}`)];
+const NEEDED = [
+  ...Object.keys(manifest.dependencies),
+  ...['backend-cpu', 'core', 'layers'].map((part) => `@tensorflow/tfjs-${part}`),
+];
 
 /** Reports what is thrown on one line. */
 const REPORT = `const report = (error) => console.log(error.code ?? error, '|', error.got, '|', error.suggestion);`;
@@ -56,7 +59,8 @@ describe('convnextv2/tirb, installed', () => {
   function pnpmApp(): string {
     const app = join(folder, 'pnpm');
     const store = (name: string) => join(app, 'node_modules/.pnpm', name.replace('/', '+'), 'node_modules', name);
-    const beside = (owner: string, name: string) => join(app, 'node_modules/.pnpm', owner.replace('/', '+'), 'node_modules', name);
+    const beside = (owner: string, name: string) =>
+      join(app, 'node_modules/.pnpm', owner.replace('/', '+'), 'node_modules', name);
     copyPackage(store('convnextv2'));
     for (const name of NEEDED) link(resolve('node_modules', name), beside('convnextv2', name));
     cpSync(join('node_modules', PEER), store(PEER), { recursive: true });
@@ -109,7 +113,9 @@ for (let i = 0; i < 2; i++) await new Promise((done) => new Worker(new URL('work
     const pnpm = pnpmApp();
     const source = `import * as tf from '@tensorflow/tfjs-core';\nimport * as bridge from 'convnextv2/tirb';\n${USE}\nawait use(bridge, tf);`;
     expect(await run(pnpm, 'import.mjs', source)).to.equal(USED);
-    expect(await run(pnpm, 'require.cjs', `${USE}\nuse(require('convnextv2/tirb'), require('@tensorflow/tfjs-core'));`)).to.equal(USED);
+    expect(
+      await run(pnpm, 'require.cjs', `${USE}\nuse(require('convnextv2/tirb'), require('@tensorflow/tfjs-core'));`),
+    ).to.equal(USED);
   }).timeout(60_000);
 
   it('lets the peer be imported by its own name afterwards, as the same', async () => {
@@ -164,7 +170,9 @@ console.log(Module._resolveFilename === before);`;
     expect(await refusal('0.6.9', `require('@tensorflow/tfjs-core'); throw new Error('broken\\nlines');`)).to.equal(
       `E_PEER | broken | ${remedy}\ntrue\n`,
     );
-    expect(await refusal('0.6.9', 'exports.isTensor = () => false;')).to.equal(`E_PEER | one that does not | ${remedy}\ntrue\n`);
+    expect(await refusal('0.6.9', 'exports.isTensor = () => false;')).to.equal(
+      `E_PEER | one that does not | ${remedy}\ntrue\n`,
+    );
   }).timeout(60_000);
 
   it('is never loaded by the front door, its other doors or the command line', async () => {

@@ -33,7 +33,10 @@ describe('tensors', () => {
         [4, 5, 6],
       ]);
       const values = (y: tf.Tensor) => [y.shape, [...y.dataSync()]];
-      expect(values(x.add(1).mul(x))).to.deep.equal([[2, 3], [2, 6, 12, 20, 30, 42]]);
+      expect(values(x.add(1).mul(x))).to.deep.equal([
+        [2, 3],
+        [2, 6, 12, 20, 30, 42],
+      ]);
       expect(values(x.sum(1))).to.deep.equal([[2], [6, 15]]);
       expect(values(x.as1D())).to.deep.equal([[6], [1, 2, 3, 4, 5, 6]]);
       expect(x.as2D(3, 2).shape).to.deep.equal([3, 2]);
@@ -50,7 +53,10 @@ describe('tensors', () => {
         'float32',
         'int32',
       ]);
-      expect(values(x.where(x.greater(3), tf.zerosLike(x)))).to.deep.equal([[2, 3], [0, 0, 0, 4, 5, 6]]);
+      expect(values(x.where(x.greater(3), tf.zerosLike(x)))).to.deep.equal([
+        [2, 3],
+        [0, 0, 0, 4, 5, 6],
+      ]);
       expect(x.max().asScalar().shape).to.deep.equal([]);
       expect(x.as4D(1, 2, 3, 1).resizeBilinear([4, 6]).shape).to.deep.equal([1, 4, 6, 1]);
       expect(x.as4D(1, 2, 3, 1).resizeNearestNeighbor([4, 6]).shape).to.deep.equal([1, 4, 6, 1]);
@@ -152,7 +158,10 @@ describe('the faults of tfjs-image-recognition-base', () => {
         return state / 2147483647;
       };
       for (let round = 0; round < 20; round++) {
-        const many = Array.from({ length: 120 }, () => new Rect(300 * random(), 300 * random(), 1 + 60 * random(), 1 + 60 * random()));
+        const many = Array.from(
+          { length: 120 },
+          () => new Rect(300 * random(), 300 * random(), 1 + 60 * random(), 1 + 60 * random()),
+        );
         const scores = many.map(() => Math.round(10 * random()) / 10);
         for (const isIOU of [true, false]) {
           expect(nonMaxSuppression(many, scores, 0.3, isIOU)).to.deep.equal(original(many, scores, 0.3, isIOU));

@@ -126,7 +126,10 @@ describe('ConvNextV2Net', () => {
       expect([...both.stage1.dataSync()]).to.deep.equal(joined);
 
       // bytes, odd and not square, the second picture not as the first
-      const batch = tf.tensor4d(Uint8Array.from({ length: 3 * 21 * 34 * 3 }, (_, i) => (i * 7919) % 256), [3, 21, 34, 3]);
+      const batch = tf.tensor4d(
+        Uint8Array.from({ length: 3 * 21 * 34 * 3 }, (_, i) => (i * 7919) % 256),
+        [3, 21, 34, 3],
+      );
       const maps = await net.forward(batch, 32);
       const second = tf.slice(batch, [1, 0, 0, 0], [1, -1, -1, -1]);
       const own = await net.forward(second, 32);
@@ -256,9 +259,9 @@ describe('DetectorNet', () => {
         const net = new DetectorNet();
         await net.load(folder);
         const found = await net.detect(PICTURE, { scoreThreshold: 0 });
-        expect(found.map(({ score, className, box }) => [score, className, box.left, box.top, box.right, box.bottom])).to.deep.equal(
-          wanted.map(({ score, label, box }) => [score, label, box.xmin, box.ymin, box.xmax, box.ymax]),
-        );
+        expect(
+          found.map(({ score, className, box }) => [score, className, box.left, box.top, box.right, box.bottom]),
+        ).to.deep.equal(wanted.map(({ score, label, box }) => [score, label, box.xmin, box.ymin, box.xmax, box.ymax]));
         for (const object of found) {
           expect(object).to.be.an.instanceOf(ObjectDetection);
           expect([object.imageWidth, object.imageHeight, object.classScore]).to.deep.equal([451, 300, object.score]);
