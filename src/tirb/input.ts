@@ -9,7 +9,7 @@ import type { CanvasRenderingContext2D } from './context.js';
 import { tirb } from './load.js';
 import { Image } from './picture.js';
 import { withAlpha } from './raster.js';
-import type { CanvasElement, TMediaElement } from './surface.js';
+import type { CanvasElement, NetInput, TMediaElement } from './surface.js';
 
 /** A picture that sharp has opened. What its owner has told it to do is done; the orientation of a photograph, too, only then. */
 export interface SharpPicture {
@@ -31,8 +31,6 @@ export type NetPicture = OnePicture | tf.Tensor4D;
 export type OnePicture = ImageSource | SharpPicture | TMediaElement | tf.Tensor3D;
 /** What the networks take. */
 export type PictureInput = NetPicture | readonly NetPicture[] | NetInput;
-
-type NetInput = InstanceType<typeof tirb.NetInput>;
 
 /** A batch in one tensor, which stays its owner's. */
 class TensorBatch extends tirb.NetInput {
