@@ -16,7 +16,8 @@ const LEVELS: readonly (readonly string[])[] = [
   ['keras'],
   ['backbones', 'heads', 'tasks'],
   ['index', 'testing'],
-  ['cli', 'tirb', 'examples', 'worker'],
+  ['cli', 'tirb', 'worker'],
+  ['examples'],
 ];
 
 /** Rooms of one level that may import each other. */
@@ -216,7 +217,7 @@ describe('architecture', () => {
     'a backend by name': ['src/cli/a.ts', "const b = '@tensorflow/tfjs-node';", 'names tfjs-node'],
     'a peer that breaks tfjs': [
       'src/cli/a.ts',
-      "import 'tfjs-image-recognition-base';",
+      "const b = 'tfjs-image-recognition-base';",
       'names tfjs-image-recognition-base',
     ],
     'a computed import': ['src/cli/a.ts', 'const b = import(name);', 'names import(n'],

@@ -19,7 +19,7 @@ const FORMATS = ['png', 'jpeg', 'webp'] as const;
 export type PictureFormat = (typeof FORMATS)[number];
 
 /** A picture of four channels as the bytes of a file; a JPEG is laid onto white. Throws E_ARGUMENT, E_IMAGE, E_PEER without sharp. */
-export async function encodePicture(image: RawImage, format: PictureFormat): Promise<Buffer> {
+export async function encodePicture(image: RawImage, format: PictureFormat): Promise<Uint8Array> {
   if (!FORMATS.includes(format)) {
     throw new ConvNextV2Error('E_ARGUMENT', {
       path: 'format',

@@ -101,12 +101,12 @@ export class Canvas implements DrawingSurface {
   }
 
   /** What is on the canvas as the bytes of a file; a JPEG is laid onto white. Throws E_ARGUMENT, E_PEER without sharp. */
-  async encode(format: PictureFormat = 'png'): Promise<Buffer> {
+  async encode(format: PictureFormat = 'png'): Promise<Uint8Array> {
     return encodePicture(await this.toRawImage(), format);
   }
 
   /** As node-canvas has it, but with a callback alone: `mimeType` is `image/png`, `image/jpeg` or `image/webp`. */
-  toBuffer(callback: (error: unknown, buffer?: Buffer) => void, mimeType = 'image/png'): void {
+  toBuffer(callback: (error: unknown, buffer?: Uint8Array) => void, mimeType = 'image/png'): void {
     this.encode(mimeType.replace(/^image\//, '') as PictureFormat).then((buffer) => callback(null, buffer), callback);
   }
 

@@ -176,7 +176,7 @@ export declare abstract class NeuralNetwork<Params> {
 export type Maker = new (...args: never[]) => unknown;
 
 export interface FileSystem {
-  readFile(path: string): Promise<Buffer>;
+  readFile(path: string): Promise<Uint8Array>;
 }
 export interface Environment extends FileSystem {
   Canvas: Maker;

@@ -252,7 +252,7 @@ describe('the canvas', () => {
       .toBuffer({ resolveWithObject: true });
     expect([png.info.width, png.info.height, png.info.channels]).to.deep.equal([9, 5, 4]);
     expect([...png.data.subarray(0, 8)]).to.deep.equal([0, 0, 0, 255, 200, 0, 0, 255]);
-    const jpeg = await new Promise<Buffer>((done, fail) => {
+    const jpeg = await new Promise<Uint8Array>((done, fail) => {
       canvas.toBuffer((error, buffer) => (buffer ? done(buffer) : fail(error)), 'image/jpeg');
     });
     expect((await sharp(jpeg).metadata()).format).to.equal('jpeg');
