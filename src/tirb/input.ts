@@ -51,11 +51,14 @@ class TensorBatch extends tirb.NetInput {
 
 /**
  * Pictures as a `NetInput`: tensors, one of a whole batch included; paths, file URLs and bytes of files, decoded pixels, and
- * what sharp has opened; canvases and images, which are waited for. Throws E_ARGUMENT for what is none of these, E_SHAPE for a
- * batch within a list, and what `decodeImage` throws.
+ * what sharp has opened; canvases and images, which are waited for. Throws E_ARGUMENT for an empty list, E_SHAPE for a batch within a
+ * list, and what `decodeImage` throws: E_IMAGE for what is none of these.
  */
 export async function toNetInput(input: PictureInput): Promise<NetInput> {
-  if (input instanceof tirb.NetInput) return input;
+  if (input instanceof tirb.NetInput) {
+    await Promise.all(input.canvases.map((canvas) => canvas instanceof Canvas && canvas.render()));
+    return input;
+  }
   if (tirb.isTensor4D(input) && input.shape[0] > 1) return new TensorBatch(input);
   const isList = Array.isArray(input);
   const list: readonly NetPicture[] = isList ? input : [input];
@@ -77,9 +80,14 @@ async function resolve(picture: NetPicture, path: string): Promise<tf.Tensor3D |
     await tirb.awaitMediaLoaded(picture as TMediaElement);
     return picture as TMediaElement;
   }
-  return canvasOf(
-    isSharp(picture) ? await readSharp(picture) : await decodeImage(picture as ImageSource, { name: path }),
-  );
+  return canvasOf(await read(picture, path));
+}
+
+/** The pixels of what is no media element of the environment. */
+async function read(picture: ImageSource | SharpPicture | TMediaElement, path: string): Promise<RawImage> {
+  if (picture instanceof Canvas) return picture.toRawImage();
+  if (picture instanceof Image) return picture.raw;
+  return isSharp(picture) ? readSharp(picture) : decodeImage(picture as ImageSource, { name: path });
 }
 
 const isSharp = (picture: object | string): picture is SharpPicture =>

@@ -15,7 +15,7 @@ import {
   defaultRegistry,
   type PretrainedOptions,
 } from '../index.js';
-import { type ClassScore, surest } from '../tasks/classification.js';
+import { type ClassScore, checkTopK, surest } from '../tasks/classification.js';
 import { detectIn } from '../tasks/detection.js';
 import { type NetPicture, type OnePicture, type PictureInput, rawImages, toNetInput } from './input.js';
 import { ModelNetwork, type NetworkModel } from './network.js';
@@ -69,9 +69,12 @@ abstract class ProcessingNet<Model extends NetworkModel> extends ModelNetwork<Mo
   }
 
   /** Runs the model on pictures; what it gives is the caller's. */
-  protected run<T>(input: NetInput, inputSize: number | undefined, forward: (pixels: tf.Tensor4D) => T): T {
-    this.model; // throws where there is none
-    const own = this.processor;
+  protected run<T>(
+    input: NetInput,
+    inputSize: number | undefined,
+    forward: (model: Model, pixels: tf.Tensor4D) => T,
+  ): T {
+    const { model, processor: own } = this;
     const settings = inputSize === undefined ? own : new ConvNextImageProcessor({ ...own, size: inputSize });
     const limits = readLimits({});
     const name = (i: number) => `input[${i}]`;
@@ -79,7 +82,7 @@ abstract class ProcessingNet<Model extends NetworkModel> extends ModelNetwork<Mo
     for (const [i, picture] of pictures.entries()) checkAlike(picture, pictures[0], name(i), name(0));
     const pixels = asTensor(pictures, valueTables(pictures[0], settings, name(0)), 'NHWC');
     try {
-      return forward(pixels);
+      return forward(model, pixels);
     } finally {
       pixels.dispose();
     }
@@ -102,7 +105,7 @@ export class ConvNextV2Net extends ProcessingNet<ConvNextV2Backbone> {
 
   /** The same for a `NetInput`, at once. */
   forwardInput(input: NetInput, inputSize?: number): FeatureMaps {
-    return this.run(input, inputSize, (pixels) => this.model.forward(pixels));
+    return this.run(input, inputSize, (model, pixels) => model.forward(pixels));
   }
 
   protected create(scope: Scope): ConvNextV2Backbone {
@@ -127,10 +130,10 @@ export class ConvNextV2ClassifierNet extends ProcessingNet<ConvNextV2ForImageCla
 
   /** The same for a `NetInput`, at once. */
   forwardInput(input: NetInput, inputSize?: number): tf.Tensor2D {
-    return this.run(input, inputSize, (pixels) => this.model.forward(pixels).logits);
+    return this.run(input, inputSize, (model, pixels) => model.forward(pixels).logits);
   }
 
-  /** The surest classes of one picture, and a list of them for a batch. */
+  /** The surest classes of one picture, and a list of them for a batch. Throws as `forward`, E_CONFIG for a model without classes. */
   async classify(input: OnePicture, topK?: number): Promise<readonly ClassScore[]>;
   async classify(input: readonly NetPicture[], topK?: number): Promise<readonly (readonly ClassScore[])[]>;
   async classify(
@@ -138,12 +141,16 @@ export class ConvNextV2ClassifierNet extends ProcessingNet<ConvNextV2ForImageCla
     topK?: number,
   ): Promise<readonly ClassScore[] | readonly (readonly ClassScore[])[]>;
   async classify(input: PictureInput, topK = 5): Promise<readonly ClassScore[] | readonly (readonly ClassScore[])[]> {
+    const { config } = this.model;
+    checkTopK(topK);
+    if (config.numLabels < 1) {
+      throw new ConvNextV2Error('E_CONFIG', { path: 'num_labels', wanted: 'at least one class', got: '0' });
+    }
     const netInput = await toNetInput(input);
     const logits = this.forwardInput(netInput);
     const values = (await logits.data()) as Float32Array;
     const [count, classes] = logits.shape;
     logits.dispose();
-    const { config } = this.model;
     const rows = Array.from({ length: count }, (_, i) => values.subarray(i * classes, (i + 1) * classes));
     return oneOrAll(
       rows.map((row) => surest(row, config, topK)),

@@ -48,7 +48,12 @@ export function toObjectDetections(
 
 /** Back again, in the order given. Throws E_ARGUMENT for the name of no class. */
 export function fromObjectDetections(found: readonly ObjectDetection[], id2label: Labels): Detections {
-  const ids = new Map(Object.entries(id2label).map(([id, name]) => [name, Number(id)]));
+  // of classes of one name, the first
+  const ids = new Map(
+    Object.entries(id2label)
+      .toReversed()
+      .map(([id, name]) => [name, Number(id)]),
+  );
   const idOf = ({ className }: ObjectDetection) => {
     const id = ids.get(className) ?? Number(/^LABEL_(\d+)$/.exec(className)?.[1]);
     if (Number.isInteger(id)) return id;

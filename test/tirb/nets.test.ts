@@ -24,6 +24,7 @@ import {
   ConvNextV2Net,
   createCanvasFromMedia,
   DetectorNet,
+  env,
   fromObjectDetections,
   loadImage,
   NetInput,
@@ -234,12 +235,53 @@ describe('ConvNextV2ClassifierNet', () => {
         expect([own.shape, own.dataSync()]).to.deep.equal([[2, 3], logits.dataSync()]);
         expect(await net.classify([PICTURE, 'examples/pictures/rocket.jpg'])).to.deep.equal(classes);
         expect(await net.classify(PICTURE, 1)).to.deep.equal(classes[0].slice(0, 1));
+        expect((await failure(() => net.classify(PICTURE, 0))).code).to.equal('E_ARGUMENT');
         tf.dispose([pixelValues, logits, own]);
         await classify.dispose();
         model.dispose();
         net.dispose();
       });
     });
+  });
+});
+
+describe('a canvas of another package', () => {
+  /** As much of one as is needed. */
+  class Other {
+    width = 0;
+    height = 0;
+    data = new Uint8ClampedArray();
+    getContext() {
+      return {
+        putImageData: ({ data }: ImageData) => {
+          this.data = data;
+        },
+        getImageData: () => ({ data: this.data }),
+      };
+    }
+  }
+
+  it('is used where the environment has it, for our pictures, too', async () => {
+    const { Canvas, Image, createCanvasElement, createImageElement } = env.getEnv();
+    const net = new ConvNextV2Net({ config: small });
+    net.extractWeights(new Float32Array(weightCount(net)).fill(0.01));
+    const wanted = await net.forward(PICTURE, 32);
+    const image = await loadImage(PICTURE);
+    const canvas = createCanvasFromMedia(image);
+    env.monkeyPatch({ Canvas: Other, Image: class {} });
+    try {
+      for (const picture of [PICTURE, image, canvas]) {
+        const input = await toNetInput(picture);
+        expect(input.canvases[0]).to.be.an.instanceOf(Other);
+        const own = net.forwardInput(input, 32);
+        expect(valuesOf(own)).to.deep.equal(valuesOf(wanted));
+        tf.dispose(own);
+      }
+    } finally {
+      env.monkeyPatch({ Canvas, Image, createCanvasElement, createImageElement });
+    }
+    tf.dispose(wanted);
+    net.dispose();
   });
 });
 
@@ -337,7 +379,11 @@ describe('DetectorNet', () => {
     const { message } = await failure(() => net.load(new Float32Array(3)));
     await net.load(new Float32Array(Number(/of (\d+)/.exec(message)![1])).fill(0.01));
     const black = { data: new Uint8Array(451 * 300 * 3), width: 451, height: 300, channels: 3 };
-    expect(await net.forward(canvas)).to.deep.equal(await net.forward(black));
+    const wanted = await net.forward(black);
+    const input = new NetInput([canvas]);
+    expect((await failure(() => net.forwardInput(input))).suggestion).to.contain('await canvas.render()');
+    expect(await net.forward(input)).to.deep.equal(wanted);
+    expect(await net.forward(canvas)).to.deep.equal(wanted);
     net.dispose();
   });
 });
