@@ -9,6 +9,9 @@ import manifest from '../package.json' with { type: 'json' };
 
 const PAGE = 'docs/api.md';
 
+/** Declarations of others, which are not listed: what convnextv2/tirb passes on. */
+const PASSED_ON = ['original', 'surface'].map((name) => join('dist/src/tirb', `${name}.d.ts`));
+
 /** A declaration, as tsc writes it, and the text of its docstring. */
 interface Declaration {
   readonly file: string;
@@ -140,7 +143,7 @@ function namedBy(shown: Iterable<Declaration>): readonly Declaration[] {
   for (const { file, text } of queue) {
     for (const [name] of withoutComments(text).matchAll(/\b[A-Z]\w*/g)) {
       const declaration = find(file, name);
-      if (!declaration || seen.has(declaration)) continue;
+      if (!declaration || seen.has(declaration) || PASSED_ON.includes(declaration.file)) continue;
       seen.add(declaration);
       queue.push(declaration);
       found.push(declaration);
@@ -170,7 +173,7 @@ export function apiPage(): string {
   const titles = new Map<Declaration, string>();
   const entries = Object.entries(manifest.exports).flatMap(([path, target]) => {
     if (typeof target === 'string') return [];
-    const names = [...publicNames(join(target.types))];
+    const names = [...publicNames(join(target.types))].filter(([, { file }]) => !PASSED_ON.includes(file));
     const own = names.filter(([, declaration]) => !titles.has(declaration));
     for (const [name, declaration] of own) titles.set(declaration, name);
     const again = names.filter(([name]) => !own.some(([each]) => each === name)).map(([name]) => `\`${name}\``);
@@ -187,7 +190,7 @@ export function apiPage(): string {
   ]);
   return `${[
     '# API reference',
-    'Every public name, with what it takes and gives, and the [errors](errors.md) that it throws. Made by `npm run docs:api`.',
+    'Every public name, with what it takes and gives, and the [errors](errors.md) that it throws. Made by `npm run docs:api`. What convnextv2/tirb passes on from tfjs-image-recognition-base is not listed.',
     ...sections,
     '## Named in these',
     'Not exported, but parts of what is: what a class inherits, what an option can be.',

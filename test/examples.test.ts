@@ -34,6 +34,13 @@ const EXAMPLES: Readonly<Record<string, (output: string) => void>> = {
     expect(nearest).to.deep.equal(photographs.map((photograph) => [photograph, photograph]));
     expect(output).to.contain('wrote out/image-search.png');
   },
+  'tirb.ts': (output) => {
+    expect(output.match(/^(cat|cup|rocket) 0\.\d+ at \d+, \d+, \d+, \d+$/gm)).to.have.length(5);
+    expect(output).to.contain('wrote out/tirb.png');
+    // each photograph is most like itself
+    const alike = Array.from(output.matchAll(/^\S+(?:png|jpg) +(.*)$/gm), ([, row]) => row.split(' ').map(Number));
+    expect(alike.map((row) => row.indexOf(1))).to.deep.equal([0, 1, 2]);
+  },
   'third-party-backbone.ts': (output) => {
     expect(output).to.contain('registered: convnextv2, convnext, plainnet');
     expect(output).to.contain('stage1: [1,214,320,8], stride 2');

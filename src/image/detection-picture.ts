@@ -3,9 +3,9 @@ import { ConvNextV2Error } from '../errors.js';
 import { convertRgb } from './convert-rgb.js';
 import type { Colour } from './label-png.js';
 import { Mask } from './mask.js';
+import { overlaySvg } from './overlay.js';
 import { classColours } from './palette.js';
 import { checkRawImage, type RawImage } from './raw-image.js';
-import { loadSharp } from './sharp.js';
 import { GLYPH, textPath } from './text.js';
 
 /** What is drawn of an object. */
@@ -39,16 +39,8 @@ export async function detectionPicture(
   const data = photo.data.slice();
   for (const object of fromBelow) if (object.mask) tint(data, photo, object.mask, colourOf(object));
   const { width, height } = photo;
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${fromBelow
-    .map((object) => drawn(object, colourOf(object), photo))
-    .join('')}</svg>`;
-  const sharp = await loadSharp();
-  const drawing = await sharp(data, { raw: { width, height, channels: 3 } })
-    .composite([{ input: Buffer.from(svg) }])
-    .removeAlpha()
-    .raw()
-    .toBuffer();
-  return { data: new Uint8Array(drawing), width, height, channels: 3 };
+  const drawings = fromBelow.map((object) => drawn(object, colourOf(object), photo));
+  return overlaySvg({ data, width, height, channels: 3 }, drawings.join(''));
 }
 
 function tint(data: Uint8Array, { width, height }: RawImage, mask: BinaryMask, colour: Colour): void {

@@ -36,7 +36,7 @@ export interface Tile {
 
 /**
  * Rows of pictures on white, all of this height in pixels, with lines of text below each; the font has letters, digits and
- * `. , - %`. Throws E_IMAGE for data that are no picture, E_SHAPE for more than four channels, E_ARGUMENT for a
+ * `. , - % ( ) : / _`. Throws E_IMAGE for data that are no picture, E_SHAPE for more than four channels, E_ARGUMENT for a
  * height that is none, E_LIMIT for more than the memory can hold.
  */
 export function pictureSheet(rows: readonly (readonly Tile[])[], height: number): RawImage {

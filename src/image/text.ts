@@ -45,6 +45,12 @@ const GLYPHS: Readonly<Record<string, string>> = {
   ',': '00000c48',
   '-': '000v000',
   '%': 'op248j3',
+  '(': '2488842',
+  ')': '8422248',
+  ':': '0cc0cc0',
+  '/': '122488g',
+  _: '000000v',
+  "'": '4480000',
   ' ': '0000000',
 };
 /** Stands for every character that the font lacks. */

@@ -54,7 +54,8 @@ function named(images: ImageSource | readonly ImageSource[]): readonly (readonly
   });
 }
 
-function checkAlike(image: RawImage, first: RawImage, name: string, firstName: string): void {
+/** Throws E_SHAPE for a picture that cannot be of one batch with the first. */
+export function checkAlike(image: RawImage, first: RawImage, name: string, firstName: string): void {
   const [got, wanted] = [image, first].map(({ height, width, channels }) => `${height} x ${width} x ${channels}`);
   if (got === wanted) return;
   throw new ConvNextV2Error('E_SHAPE', {

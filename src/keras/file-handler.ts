@@ -1,5 +1,5 @@
 import { open, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { readJsonFile } from '../config/read-json.js';
 import { ConvNextV2Error } from '../errors.js';
@@ -57,18 +57,25 @@ async function save(artifacts: tf.io.ModelArtifacts, folder: string): Promise<tf
 /** Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG for a model.json that is not in order, E_WEIGHTS where the sizes do not fit. */
 async function load(path: string): Promise<tf.io.ModelArtifacts> {
   const file = path.endsWith('.json') ? path : join(path, MODEL);
-  const { json, groups } = checkModelJson(await readJsonFile(file), file);
+  return readModel(await readJsonFile(file), file);
+}
+
+/** What a model.json of tfjs and the files that it names hold; `file` is where it lies. Throws as loading it does. */
+export async function readModel(modelJson: unknown, file: string): Promise<tf.io.ModelArtifacts> {
+  const { json, groups } = checkModelJson(modelJson, file);
   const weightData: ArrayBuffer[] = [];
   for (const { paths, bytes } of groups) {
     const files = paths.map((name) => join(dirname(file), name));
     const sizes = await Promise.all(files.map(sizeOf));
     const size = sizes.reduce((sum, size) => sum + size, 0);
     if (size !== bytes) {
-      const wanted = `${bytes} bytes, as ${MODEL} says`;
+      const wanted = `${bytes} bytes, as ${basename(file)} says`;
       throw new ConvNextV2Error('E_WEIGHTS', { path: files.join(', '), wanted, got: `${size} bytes` });
     }
     for (const [i, file] of files.entries()) weightData.push(await readBytes(file, sizes[i]));
   }
+  // where the last is longer than the others, which are alike, tfjs reads zeros from it
+  weightData.push(new ArrayBuffer(0));
   return tf.io.getModelArtifactsForJSON(json, async (manifest) => [tf.io.getWeightSpecs(manifest), weightData]);
 }
 

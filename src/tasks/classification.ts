@@ -46,7 +46,8 @@ export async function openClassificationPipeline(
   });
 }
 
-function checkTopK(topK: number): void {
+/** Throws E_ARGUMENT for a count of classes that is none. */
+export function checkTopK(topK: number): void {
   if (Number.isInteger(topK) && topK > 0) return;
   throw new ConvNextV2Error('E_ARGUMENT', {
     path: 'topK',

@@ -6,6 +6,7 @@ import { decodeImage } from '../image/decode.js';
 import type { ImageSource } from '../image/image-source.js';
 import type { ImageLimits } from '../image/limits.js';
 import { Mask } from '../image/mask.js';
+import type { RawImage } from '../image/raw-image.js';
 import { AutoModelForInstanceSegmentation, AutoModelForObjectDetection, type AutoOptions } from '../weights/auto.js';
 import { makePipeline, type Pipeline } from './make-pipeline.js';
 import { refuseAborted } from './stream.js';
@@ -81,7 +82,11 @@ async function detectBatch(
   sources: readonly ImageSource[],
   limits: ImageLimits | undefined,
 ): Promise<readonly Detections[]> {
-  const images = await Promise.all(sources.map((source) => decodeImage(source, limits)));
+  return detectIn(model, await Promise.all(sources.map((source) => decodeImage(source, limits))));
+}
+
+/** What a detector finds in decoded pictures, which are taken as RGB. Throws what `Detector.detect` throws. */
+export function detectIn(model: Detector, images: readonly RawImage[]): readonly Detections[] {
   const pictures = images.map(convertRgb).map(({ data, height, width }) => {
     return tf.tensor3d(
       Float32Array.from(data, (value) => value / 255),

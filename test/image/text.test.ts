@@ -33,7 +33,7 @@ describe('drawText', () => {
   });
 
   it('has every letter, digit and sign of a label, each another', () => {
-    const letters = [...'abcdefghijklmnopqrstuvwxyz0123456789.,- '].map((letter) => drawn(letter).join('\n'));
+    const letters = [..."abcdefghijklmnopqrstuvwxyz0123456789.,-%():/_' "].map((letter) => drawn(letter).join('\n'));
     expect(new Set(letters).size).to.equal(letters.length);
   });
 

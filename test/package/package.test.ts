@@ -183,6 +183,7 @@ import { ConvNextV2Backbone, ConvNextV2Config, type FeatureMaps, type FeatureSpe
 import { registerSimd, simdThreads } from 'convnextv2/backend';
 import { convNextV2 } from 'convnextv2/backbones/convnext';
 import { backboneContract, type TestRunner } from 'convnextv2/testing';
+import * as tirb from 'convnextv2/tirb';
 import atto from 'convnextv2/configs/backbones/convnextv2-atto.json'${json};
 
 export async function main(pixels: tf.Tensor4D, runner: TestRunner): Promise<FeatureMaps> {
@@ -193,6 +194,23 @@ export async function main(pixels: tf.Tensor4D, runner: TestRunner): Promise<Fea
   backboneContract(runner, { plugin: convNextV2, config: { model_type: type, depths: specs.map(() => 1) } });
   const isa: string = (await registerSimd()).isa;
   simdThreads(isa.length);
+  const net = new tirb.ConvNextV2Net();
+  const { stage4 }: FeatureMaps = await net.forward(pixels);
+  const input: tirb.NetInput = await tirb.toNetInput(stage4);
+  const box: tirb.Box = new tirb.Rect(0, 0, input.batchSize, 1);
+  const found: tirb.ObjectDetection[] = await new tirb.DetectorNet().detect('cat.png');
+  new tirb.draw.DrawBox(found[0]?.box ?? box, { label: 'cat' }).draw(tirb.createCanvas({ width: 1, height: 1 }));
+  class Own extends tirb.NeuralNetwork<{ readonly bias: tf.Tensor1D }> {
+    protected getDefaultModelName = () => 'own';
+    protected extractParams = (weights: Float32Array) => ({ params: { bias: tf.tensor1d(weights) }, paramMappings: [] });
+    protected extractParamsFromWeigthMap = (map: tf.NamedTensorMap) => ({
+      params: { bias: map.bias as tf.Tensor1D },
+      paramMappings: [{ paramPath: 'bias' }],
+    });
+  }
+  new Own('own').freeze();
+  // @ts-expect-error: a score is a number
+  await new tirb.DetectorNet().detect('cat.png', { scoreThreshold: 'high' });
   // @ts-expect-error: depths are numbers
   new ConvNextV2Config({ depths: 'tiny' });
   // @ts-expect-error: pixels have four dimensions

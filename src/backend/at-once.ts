@@ -1,0 +1,12 @@
+// For programs that compute before they have awaited anything: all that is imported here is there at once.
+import './gradients.js';
+import '@tensorflow/tfjs-backend-cpu';
+import * as tf from '@tensorflow/tfjs-core';
+import { registerCpuKernels } from './cpu-kernels.js';
+
+/** Readies `cpu` for a program that chooses no backend; who opens a model first gets the fastest one there is. */
+export function registerCpuAtOnce(): void {
+  // private in tfjs: it prints a banner of several lines when the first tensor is written
+  Object.assign(tf.findBackend('cpu'), { firstUse: false });
+  registerCpuKernels();
+}

@@ -1,0 +1,123 @@
+import { ConvNextV2Error } from '../errors.js';
+import { decodeImage } from '../image/decode.js';
+import type { ImageSource } from '../image/image-source.js';
+import type { RawImage } from '../image/raw-image.js';
+
+/** As a browser's: pixels of four bytes, row after row. */
+export class ImageData {
+  readonly data: Uint8ClampedArray;
+  readonly width: number;
+  readonly height: number;
+
+  constructor(width: number, height: number);
+  constructor(data: Uint8ClampedArray, width: number, height?: number);
+  constructor(first: Uint8ClampedArray | number, second: number, third?: number) {
+    [this.data, this.width] =
+      typeof first === 'number' ? [new Uint8ClampedArray(4 * first * second), first] : [first, second];
+    this.height = (typeof first === 'number' ? second : third) ?? this.data.length / (4 * this.width);
+    if (Number.isInteger(this.height) && this.data.length === 4 * this.width * this.height) return;
+    const wanted = `4 bytes for each of ${this.width} x ${this.height} pixels`;
+    throw new ConvNextV2Error('E_ARGUMENT', { path: 'data', wanted, got: String(this.data.length) });
+  }
+}
+
+/** As a browser's or node-canvas': a picture that is decoded when its `src` is set. */
+export class Image {
+  onload: (() => void) | null = null;
+  onerror: ((error: unknown) => void) | null = null;
+  #src: ImageSource | undefined;
+  #raw: RawImage | undefined;
+  #isDecoding = false;
+  #decoding: Promise<void> = Promise.resolve();
+  readonly #listeners = new Set<readonly [type: string, listener: (event: unknown) => void]>();
+
+  get src(): ImageSource | undefined {
+    return this.#src;
+  }
+
+  /** A path, a file URL, the bytes of a file, a data URL, or decoded pixels. What goes wrong is told to `onerror` and `decode`. */
+  set src(source: ImageSource) {
+    this.#src = source;
+    this.#raw = undefined;
+    this.#isDecoding = true;
+    const decoding = decodeImage(fromDataUrl(source)).then((raw) => {
+      if (this.#decoding === decoding) this.#raw = raw;
+    });
+    this.#decoding = decoding;
+    const done = (type: 'load' | 'error', error?: unknown) => {
+      if (this.#decoding !== decoding) return; // another src has been set
+      this.#isDecoding = false;
+      this.#tell(type, error);
+    };
+    decoding.then(
+      () => done('load'),
+      (error) => done('error', error),
+    );
+  }
+
+  /** Resolves when the picture can be drawn. Throws what `decodeImage` throws. */
+  decode(): Promise<void> {
+    return this.#decoding;
+  }
+
+  /** Whether nothing is being decoded, as in a browser: also where it failed. */
+  get complete(): boolean {
+    return !this.#isDecoding;
+  }
+
+  get width(): number {
+    return this.#raw?.width ?? 0;
+  }
+
+  get height(): number {
+    return this.#raw?.height ?? 0;
+  }
+
+  get naturalWidth(): number {
+    return this.width;
+  }
+
+  get naturalHeight(): number {
+    return this.height;
+  }
+
+  /** The decoded pixels. Throws E_IMAGE while there are none. */
+  get raw(): RawImage {
+    if (this.#raw) return this.#raw;
+    const got = this.#src === undefined ? 'one without src' : 'one that is not decoded';
+    throw new ConvNextV2Error('E_IMAGE', {
+      path: 'image',
+      wanted: 'a picture',
+      got,
+      suggestion: 'await image.decode()',
+    });
+  }
+
+  addEventListener(type: 'load' | 'error', listener: (event: unknown) => void): void {
+    this.#listeners.add([type, listener]);
+  }
+
+  removeEventListener(type: 'load' | 'error', listener: (event: unknown) => void): void {
+    for (const entry of this.#listeners) if (entry[0] === type && entry[1] === listener) this.#listeners.delete(entry);
+  }
+
+  #tell(type: 'load' | 'error', error: unknown): void {
+    if (type === 'load') this.onload?.();
+    else this.onerror?.(error);
+    for (const [of, listener] of [...this.#listeners]) if (of === type) listener({ type, currentTarget: this, error });
+  }
+}
+
+/** Decodes a picture, to be drawn or given to a network. Throws what `decodeImage` throws. */
+export async function loadImage(source: ImageSource): Promise<Image> {
+  const image = new Image();
+  image.src = source;
+  await image.decode();
+  return image;
+}
+
+function fromDataUrl(source: ImageSource): ImageSource {
+  const [, encoding, data] = /^data:[^,]*?(;base64)?,(.*)$/s.exec(typeof source === 'string' ? source : '') ?? [];
+  if (data === undefined) return source;
+  return encoding ? Buffer.from(data, 'base64') : Buffer.from(decodeURIComponent(data), 'latin1');
+}
