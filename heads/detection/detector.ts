@@ -53,11 +53,17 @@ export abstract class DetectorBase<Config extends AnyDetectorConfig & { readonly
       const wanted = 'NHWC, as pictures come to a detector one by one';
       throw new ConvNextV2Error('E_ARGUMENT', { path: 'layout', wanted, got: layout });
     }
-    const { outChannels: channels, extraLevels: extra, anchorSizes } = config.settings;
+    const {
+      outChannels: channels,
+      extraLevels: extra,
+      extraLevelsActivation: activation,
+      anchorSizes,
+    } = config.settings;
     this.backbone = config.createBackbone(scope, backbones, anchorSizes.length - EXTRA_LEVELS[extra].length);
     this.pyramid = featurePyramid(scope.within('backbone').within('fpn'), this.backbone.featureSpecs, {
       channels,
       extra,
+      activation,
     });
     this.anchors = createAnchors(config, config.settings, this.pyramid.levels);
   }
