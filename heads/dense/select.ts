@@ -1,4 +1,4 @@
-import { type Boxes, clipBoxes, joinBoxes, type Size, takeBoxes } from '../../src/boxes/boxes.js';
+import { type Boxes, clipBoxes, countBoxes, joinBoxes, type Size, takeBoxes } from '../../src/boxes/boxes.js';
 import { groupedNms, highest } from '../../src/boxes/nms.js';
 import type { Detections } from '../../src/contracts.js';
 
@@ -18,8 +18,29 @@ export interface DenseOptions {
   readonly topkCandidates: number;
 }
 
+/**
+ * What is found in each picture of a batch. Anchors are those of each level; `predict` tells of those of one, which are from the
+ * first to the second number of all, picture after picture.
+ */
+export function findDense(
+  anchors: readonly Boxes[],
+  sizes: readonly Size[],
+  options: DenseOptions,
+  predict: (anchors: Boxes, from: number, to: number) => DensePredictions,
+): readonly Detections[] {
+  let to = 0;
+  return sizes.map((size) => {
+    const levels = anchors.map((own) => {
+      const from = to;
+      to += countBoxes(own);
+      return predict(own, from, to);
+    });
+    return selectDense(levels, size, options);
+  });
+}
+
 /** What is found in a picture of this size: the surest of each level, without those that repeat others of their class. */
-export function selectDense(
+function selectDense(
   levels: readonly DensePredictions[],
   size: Size,
   { classes, scoreThresh, nmsThresh, detectionsPerImg, topkCandidates }: DenseOptions,

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { resizeBoxes } from '../../src/boxes/boxes.js';
+import { type Boxes, resizeBoxes, type Size } from '../../src/boxes/boxes.js';
 import type {
   Backbone,
   BackbonePlugin,
@@ -40,7 +40,7 @@ export abstract class DetectorBase<Config extends AnyDetectorConfig & { readonly
 {
   readonly backbone: Backbone;
   protected readonly pyramid: Pyramid;
-  protected readonly anchors: Anchors;
+  readonly #anchors: Anchors;
 
   constructor(
     scope: Scope,
@@ -65,7 +65,12 @@ export abstract class DetectorBase<Config extends AnyDetectorConfig & { readonly
       extra,
       activation,
     });
-    this.anchors = createAnchors(config, config.settings, this.pyramid.levels);
+    this.#anchors = createAnchors(config, config.settings, this.pyramid.levels);
+  }
+
+  /** Anchors of a cell. */
+  protected get anchorsPerCell(): number {
+    return this.#anchors.perCell;
   }
 
   /**
@@ -109,6 +114,15 @@ export abstract class DetectorBase<Config extends AnyDetectorConfig & { readonly
   /** Takes the first stages of the backbone out of training: see `Backbone.freeze`. */
   freeze(stages: number): void {
     this.backbone.freeze(stages);
+  }
+
+  /** The anchors of each level, which are the same for all pictures of a batch. */
+  protected anchorsOver({ levels, batch }: DetectorInput): readonly Boxes[] {
+    const [, height, width] = batch.pixels.shape;
+    return this.#anchors.over(
+      levels.map(({ shape: [, rows, columns] }): Size => [rows, columns]),
+      [height, width],
+    );
   }
 
   /** What is in each picture of the batch, in the pixels that it came with. */
