@@ -64,15 +64,13 @@ export class FCOS extends DetectorBase<FCOSConfig> {
     const allSides = finiteValues('bbox_regression', sides);
     const allCentres = finiteValues('bbox_ctrness', centrality);
     const options = { ...settings, classes };
-    const found = findDense(this.anchorsOver(input), batch.sizes, options, (own, from, to) => {
-      const central = allCentres.subarray(from, to).map(sigmoid);
-      return {
-        scores: allLogits
-          .subarray(from * classes, to * classes)
-          .map((logit, i) => Math.sqrt(Math.fround(sigmoid(logit) * central[Math.floor(i / classes)]))),
-        boxes: (chosen) => decodeSides(takeBoxes(allSides.subarray(4 * from, 4 * to), chosen), takeBoxes(own, chosen)),
-      };
-    });
+    const found = findDense(this.anchorsOver(input), batch.sizes, options, (own, first) => ({
+      score(i) {
+        const central = sigmoid(allCentres[first + Math.floor(i / classes)]);
+        return Math.fround(Math.sqrt(Math.fround(sigmoid(allLogits[first * classes + i]) * central)));
+      },
+      boxes: (chosen) => decodeSides(takeBoxes(allSides.subarray(4 * first), chosen), takeBoxes(own, chosen)),
+    }));
     return inOriginals(found, batch);
   }
 

@@ -48,10 +48,10 @@ export class RetinaNet extends DetectorBase<RetinaNetConfig> {
     observe('head.bbox_regression', deltas);
     const [allLogits, allDeltas] = [finiteValues('cls_logits', logits), finiteValues('bbox_regression', deltas)];
     const options = { ...settings, classes };
-    const found = findDense(this.anchorsOver(input), batch.sizes, options, (own, from, to) => ({
-      scores: allLogits.subarray(from * classes, to * classes).map(sigmoid),
+    const found = findDense(this.anchorsOver(input), batch.sizes, options, (own, first) => ({
+      score: (i) => sigmoid(allLogits[first * classes + i]),
       boxes: (chosen) =>
-        decodeBoxes(takeBoxes(allDeltas.subarray(4 * from, 4 * to), chosen), takeBoxes(own, chosen), {
+        decodeBoxes(takeBoxes(allDeltas.subarray(4 * first), chosen), takeBoxes(own, chosen), {
           weights: WEIGHTS,
           clamp: settings.boxClamp,
         }),

@@ -83,10 +83,9 @@ async function detectBatch(
 ): Promise<readonly Detections[]> {
   const images = await Promise.all(sources.map((source) => decodeImage(source, limits)));
   const pictures = images.map(convertRgb).map(({ data, height, width }) => {
-    return tf.tensor3d(
-      Float32Array.from(data, (value) => value / 255),
-      [height, width, 3],
-    );
+    const values = new Float32Array(data.length);
+    for (let i = 0; i < data.length; i++) values[i] = data[i] / 255; // many times as fast as Float32Array.from
+    return tf.tensor3d(values, [height, width, 3]);
   });
   try {
     return model.detect(pictures);

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { groupedNms, nms, softNms } from '../../src/boxes/nms.js';
+import { groupedNms, highest, nms, softNms } from '../../src/boxes/nms.js';
 
 const boxes = (...rows: readonly (readonly number[])[]) => Float32Array.from(rows.flat());
 // the second overlaps the first by 5 / 15, the third by 9 / 11
@@ -25,6 +25,36 @@ describe('nms', () => {
     expect(groupedNms(THREE, [0.7, 0.8, 0.9], [0, 1, 1], 0.5)).to.deep.equal([2, 1, 0]);
   });
 
+  it('moves groups apart in float32 up to a thousand boxes, as torchvision', () => {
+    // two boxes of group 3 share a half, but for the rounding of 3 * 2002 more pixels
+    const e = 12 / 7;
+    const rows = [
+      [e, 0, e + 3, 1],
+      [e + 1, 0, e + 4, 1],
+    ];
+    const kept = (count: number) => {
+      const others = Array.from({ length: count - 2 }, (_, i) => [2 * i, 5, 2 * i + 1, 6]);
+      others[0] = [2000, 2000, 2001, 2001];
+      const scores = Float32Array.from({ length: count }, (_, i) => 0.9 - i / 10000);
+      const groups = scores.map((_, i) => (i < 2 ? 3 : 0));
+      return groupedNms(boxes(...rows, ...others), scores, groups, 0.5).filter((i) => i < 2).length;
+    };
+    expect([kept(3), kept(1000), kept(1001)]).to.deep.equal([2, 2, 1]);
+  });
+
+  it('keeps of two that share exactly the threshold both', () => {
+    expect(nms(boxes([0, 0, 3, 1], [1, 0, 4, 1]), [0.9, 0.8], 0.5)).to.deep.equal([0, 1]);
+    expect(nms(boxes([1, 1, 1, 5], [1, 1, 1, 5]), [0.9, 0.8], 0.5)).to.deep.equal([0, 1]); // no area: NaN
+  });
+
+  it('finds the highest scores, the earlier of equal ones first', () => {
+    const scores = Float32Array.of(0.5, 0.9, 0.1, 0.9, 0.5, 0.5);
+    expect(highest(scores, 3)).to.deep.equal([1, 3, 0]);
+    expect(highest(scores, 4)).to.deep.equal([1, 3, 0, 4]);
+    expect(highest(scores, 6)).to.deep.equal([1, 3, 0, 4, 5, 2]);
+    expect(highest(scores, 0)).to.deep.equal([]);
+  });
+
   describe('soft', () => {
     const options = { threshold: 0.5, sigma: 0.5, minScore: 0.001 } as const;
 
@@ -34,6 +64,15 @@ describe('nms', () => {
       // the third overlaps the first by 9 / 11, then the second by 6 / 14, which is below the threshold
       expect(kept[2].score).to.be.closeTo(0.7 * (1 - 9 / 11), 1e-6);
       expect(kept[1].score).to.equal(0.8);
+    });
+
+    it('takes at the threshold, and keeps what comes to the least score', () => {
+      const half = boxes([0, 0, 3, 1], [1, 0, 4, 1]);
+      const kept = softNms(half, [0.75, 0.5], [0, 0], { ...options, minScore: 0.25, method: 'linear' });
+      expect(kept).to.deep.equal([
+        { index: 0, score: 0.75 },
+        { index: 1, score: 0.25 },
+      ]);
     });
 
     it('takes from all, by a Gaussian', () => {
