@@ -40,6 +40,9 @@ describe('nms', () => {
       return groupedNms(boxes(...rows, ...others), scores, groups, 0.5).filter((i) => i < 2).length;
     };
     expect([kept(3), kept(1000), kept(1001)]).to.deep.equal([2, 2, 1]);
+    // by a pixel more than the farthest corner: 3 * 1365 pixels, where 3 * 1364 would leave them a half
+    const near = boxes([8 / 7, 0, 29 / 7, 1], [15 / 7, 0, 36 / 7, 1], [1360, 1360, 1364, 1364]);
+    expect(groupedNms(near, [0.9, 0.8, 0.7], [3, 3, 0], 0.5)).to.deep.equal([0, 1, 2]);
   });
 
   it('keeps of two that share exactly the threshold both', () => {
@@ -78,6 +81,13 @@ describe('nms', () => {
     it('takes from all, by a Gaussian', () => {
       const kept = softNms(THREE.subarray(0, 8), [0.9, 0.8], [0, 0], { ...options, method: 'gaussian' });
       expect(kept[1].score).to.be.closeTo(0.8 * Math.exp(-((1 / 3) ** 2) / 0.5), 1e-6);
+    });
+
+    it('keeps one of a thousand that all overlap', () => {
+      const many = boxes(...Array.from({ length: 1000 }, () => [3, 4, 30, 40]));
+      const scores = Float32Array.from({ length: 1000 }, (_, i) => (i === 700 ? 0.9 : 0.5));
+      const kept = softNms(many, scores, new Int32Array(1000), { ...options, method: 'linear' });
+      expect(kept.map(({ index }) => index)).to.deep.equal([700]);
     });
 
     it('drops what has lost too much, and leaves other groups alone', () => {
