@@ -149,6 +149,23 @@ describe('detectors', () => {
     model.dispose();
   });
 
+  it('bound how much the boxes of RetinaNet shrink, where they are asked to', async () => {
+    const widest = async (boxClamp: 'above' | 'both') => {
+      const model = await RetinaNet.fromConfig(new RetinaNetConfig({ ...ONE_STAGE, outChannels: 4, boxClamp }), {
+        seed: 1,
+      });
+      const bias = model.parameters.get('head.regression_head.bbox_reg.bias')!.variable;
+      tf.tidy(() => bias.assign(tf.tile(tf.tensor1d([0, 0, -1000, 0]), [bias.size / 4])));
+      const picture = noise(48, 48);
+      const [{ boxes }] = model.detect([picture]);
+      picture.dispose();
+      model.dispose();
+      return Math.max(...Array.from({ length: boxes.length / 4 }, (_, i) => boxes[4 * i + 2] - boxes[4 * i]));
+    };
+    expect(await widest('above')).to.equal(0);
+    expect(await widest('both')).to.be.above(0.1); // an anchor of 23 pixels and more, over 62.5
+  });
+
   it('refuse a config that cannot be', async () => {
     const makers = [
       () => new FasterRCNNConfig({ ...TWO_STAGE, boxNms: 'none' as 'soft' }),

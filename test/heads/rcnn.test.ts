@@ -212,6 +212,20 @@ describe('two-stage detectors', () => {
     expect([area('pixel-centres'), area('whole-box')]).to.deep.equal([4, 0]);
   });
 
+  it('read no box from the extra level, however large it is', async () => {
+    const backboneConfig = { ...TINY, out_features: ['stage1'] };
+    const config = new FasterRCNNConfig({ ...TWO_STAGE, backboneConfig, anchorSizes: [[6], [12]] });
+    const model = await FasterRCNN.fromConfig(config, { seed: 1 });
+    const pooled = tf.tidy(() => {
+      const levels = [tf.fill([1, 32, 32, 4], 1), tf.fill([1, 16, 16, 4], 2)];
+      const input = { levels, batch: { sizes: [[128, 128]] } };
+      const { pool } = model as unknown as { pool(input: object, boxes: object, side: number): tf.Tensor };
+      return [...pool.call(model, input, [boxes([0, 0, 128, 128])], 1).dataSync()];
+    });
+    expect(pooled).to.deep.equal([1, 1, 1, 1]);
+    model.dispose();
+  });
+
   it('find nothing and learn where nothing is proposed', async () => {
     const config = new FasterRCNNConfig({ ...TWO_STAGE, rpnScoreThresh: 1 });
     const model = await FasterRCNN.fromConfig(config, { seed: 1 });
