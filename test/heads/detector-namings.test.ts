@@ -288,12 +288,6 @@ describe('detectors under the names of others', () => {
       writeFileSync(file, renamed(new Uint8Array(readFileSync(file)), names));
       const { code, message } = await failure(() => FasterRCNN.fromPretrained(folder));
       expect(code).to.equal('E_WEIGHTS');
-      console.log(
-        message
-          .split('\n')
-          .filter((l) => l.includes('neck'))
-          .slice(0, 3),
-      );
       expect(message).to.match(/"rpn\.head\.bbox_pred\.weight".*did you mean "rpn\.head\.bbox_prde\.weight"/);
       const asked = await failure(() => FasterRCNN.fromPretrained(folder, { format: 'torchvison' }));
       expect(asked.message).to.match(/wanted one of mm, torchvision, .*did you mean "torchvision"/);
