@@ -62,6 +62,10 @@ export interface ConvNextV2ConfigFile {
    */
   image_size?: number | number[];
   /**
+   * Whether each map of a backbone has a norm, as in transformers and OpenMMLab, or is as it is, as in torchvision and timm.
+   */
+  output_norms?: 'layer' | 'none';
+  /**
    * Names of the stages whose feature maps a backbone gives, in order: stem, stage1, stage2, ... Absent or null: those of out_indices, else the last stage.
    */
   out_features?: unknown;
@@ -195,6 +199,10 @@ export interface ConvNextConfigFile {
    * @maxItems 2
    */
   image_size?: number | number[];
+  /**
+   * Whether each map of a backbone has a norm, as in transformers and OpenMMLab, or is as it is, as in torchvision and timm.
+   */
+  output_norms?: 'layer' | 'none';
   /**
    * Names of the stages whose feature maps a backbone gives, in order: stem, stage1, stage2, ... Absent or null: those of out_indices, else the last stage.
    */
@@ -431,6 +439,10 @@ export interface FasterRCNNConfigFile {
    */
   extra_levels?: 'none' | 'max-pool' | 'p6p7-from-c5' | 'p6p7-from-p5';
   /**
+   * What P7 is made from: P6 after a ReLU (torchvision, and FCOS of mmdetection), or as it is (RetinaNet of mmdetection).
+   */
+  extra_levels_activation?: 'relu' | 'linear';
+  /**
    * Sides of the anchors of each level, in pixels: a list for each level, all of one length.
    *
    * @minItems 1
@@ -662,6 +674,10 @@ export interface MaskRCNNConfigFile {
    * Levels of the pyramid after that of the backbone's last map: every second cell of it, or two by convolutions, the first of them from the backbone's last map (C5) or from its level (P5).
    */
   extra_levels?: 'none' | 'max-pool' | 'p6p7-from-c5' | 'p6p7-from-p5';
+  /**
+   * What P7 is made from: P6 after a ReLU (torchvision, and FCOS of mmdetection), or as it is (RetinaNet of mmdetection).
+   */
+  extra_levels_activation?: 'relu' | 'linear';
   /**
    * Sides of the anchors of each level, in pixels: a list for each level, all of one length.
    *
@@ -914,6 +930,10 @@ export interface RetinaNetConfigFile {
    */
   extra_levels?: 'none' | 'max-pool' | 'p6p7-from-c5' | 'p6p7-from-p5';
   /**
+   * What P7 is made from: P6 after a ReLU (torchvision, and FCOS of mmdetection), or as it is (RetinaNet of mmdetection).
+   */
+  extra_levels_activation?: 'relu' | 'linear';
+  /**
    * Sides of the anchors of each level, in pixels: a list for each level, all of one length.
    *
    * @minItems 1
@@ -1042,6 +1062,10 @@ export interface FCOSConfigFile {
    * Levels of the pyramid after that of the backbone's last map: every second cell of it, or two by convolutions, the first of them from the backbone's last map (C5) or from its level (P5).
    */
   extra_levels?: 'none' | 'max-pool' | 'p6p7-from-c5' | 'p6p7-from-p5';
+  /**
+   * What P7 is made from: P6 after a ReLU (torchvision, and FCOS of mmdetection), or as it is (RetinaNet of mmdetection).
+   */
+  extra_levels_activation?: 'relu' | 'linear';
   /**
    * Sides of the anchors of each level, in pixels: a list for each level, all of one length.
    *

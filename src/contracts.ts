@@ -206,6 +206,8 @@ export interface RenamedTensor {
 export interface Naming {
   /** As the option `format` and the report call it. */
   readonly name: string;
+  /** What it puts before the names of a head's backbone. Default: what the head does. */
+  readonly backbonePrefix?: string;
   /**
    * The tensors as the model calls them, by the names that they have in a checkpoint; what means nothing to the model is left
    * out. Undefined where these are not names of this kind.
@@ -219,7 +221,7 @@ export interface Naming {
 export interface CheckpointForms {
   /** The first that knows the names of a checkpoint is taken; where none does, the names are taken for the model's own. */
   readonly namings: readonly Naming[];
-  /** What the names of a head's backbone begin with, as `backbone.`: behind it, the backbone's own namings are taken. */
+  /** What the head's names of its backbone begin with, as `backbone.`: what follows is read by the backbone's own namings. */
   readonly backbonePrefix?: string;
   /**
    * The config.json of the model whose tensors these are, by the model's own names, from their shapes; `naming` is whose names

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Backbone, FeatureMaps, FeatureSpec, Layout, Mode, Scope } from '../../src/contracts.js';
 import { ConvNextV2Error } from '../../src/errors.js';
-import { type ChannelLayer, layerNorm } from '../../src/nn/layers.js';
+import { type Layer, layerNorm } from '../../src/nn/layers.js';
 import { inLayout } from '../../src/nn/layout.js';
 import { type ModelOutput, modelOutput, tidyOutput } from '../../src/nn/outputs.js';
 import { checkSides, freezeStages } from '../../src/nn/stages.js';
@@ -29,7 +29,7 @@ abstract class ConvNextBackboneBase<Config extends ConvNextConfigBase>
   readonly featureSpecs: readonly FeatureSpec[];
   readonly #body: Body;
   /** For each feature, the index of its stage and the norm of its map. */
-  readonly #outputs: readonly { readonly level: number; readonly norm: ChannelLayer }[];
+  readonly #outputs: readonly { readonly level: number; readonly norm: Layer }[];
   #frozen = 0;
 
   constructor(scope: Scope, config: Config, layout?: Layout) {
@@ -43,8 +43,9 @@ abstract class ConvNextBackboneBase<Config extends ConvNextConfigBase>
     this.featureSpecs = levels.map((level) => {
       return { name: this.stageNames[level], channels: this.numFeatures[level], stride: strideAt(level, config) };
     });
-    this.#outputs = this.featureSpecs.map(({ name, channels }, i) => {
+    this.#outputs = this.featureSpecs.map(({ name, channels }, i): { readonly level: number; readonly norm: Layer } => {
       const options = { channels, epsilon: NORM_EPSILON, part: 'head' } as const;
+      if (config.outputNorms === 'none') return { level: levels[i], norm: (map) => tf.clone(map) };
       return { level: levels[i], norm: layerNorm(scope.within('hidden_states_norms').within(name), options) };
     });
   }

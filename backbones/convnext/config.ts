@@ -35,6 +35,11 @@ export interface ConvNextV2ConfigInit extends PretrainedConfigInit {
   readonly dropPathRate?: number;
   /** Side of the pictures that it was trained on, in pixels. Default 224. */
   readonly imageSize?: number | readonly [number, number];
+  /**
+   * Of a backbone: whether each of its maps has a norm, as in the reference and OpenMMLab, or is as it is, as in torchvision and
+   * timm. Default layer.
+   */
+  readonly outputNorms?: 'layer' | 'none';
 }
 
 /** As for V2, and V1's own. */
@@ -60,6 +65,7 @@ const V2 = {
     layerNormEps: 'layer_norm_eps',
     dropPathRate: 'drop_path_rate',
     imageSize: 'image_size',
+    outputNorms: 'output_norms',
   },
   functions: ['hidden_act'],
   followers: { depths: ['numStages'], hiddenSizes: ['numStages'] },
@@ -86,6 +92,7 @@ export abstract class ConvNextConfigBase extends PretrainedConfig<ConvNextConfig
   /** 0 in V2, which has no layer scale. */
   readonly layerScaleInitValue: number;
   readonly imageSize: number | readonly [number, number];
+  readonly outputNorms: 'layer' | 'none';
   readonly outFeatures: readonly string[];
   /** As they were given: negative ones stay negative. */
   readonly outIndices: readonly number[];
@@ -110,6 +117,7 @@ export abstract class ConvNextConfigBase extends PretrainedConfig<ConvNextConfig
     this.dropPathRate = init.dropPathRate ?? 0;
     this.layerScaleInitValue = definition === V2 ? 0 : (init.layerScaleInitValue ?? 1e-6);
     this.imageSize = init.imageSize ?? 224;
+    this.outputNorms = init.outputNorms ?? 'layer';
     this.#checkStages(origin);
     const selection = alignSelection(this.stageNames, init.outFeatures, init.outIndices, origin);
     this.outFeatures = Object.freeze([...selection.outFeatures]);
@@ -122,7 +130,9 @@ export abstract class ConvNextConfigBase extends PretrainedConfig<ConvNextConfig
   }
 
   override toJSON(): Readonly<Record<string, unknown>> {
-    return { ...super.toJSON(), stage_names: this.stageNames };
+    const { output_norms, ...json } = super.toJSON();
+    // no key of the reference: only where it says something
+    return { ...json, stage_names: this.stageNames, ...(this.outputNorms === 'none' && { output_norms }) };
   }
 
   #checkStages({ file }: ConfigOrigin): void {

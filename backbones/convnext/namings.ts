@@ -289,6 +289,11 @@ export const NAMINGS: readonly Naming[] = [
     table: (names) =>
       names.has('norm0.weight') || names.has('norm1.weight') || names.has('norm2.weight') ? MM_BACKBONE : MM_CLASSIFIER,
   }),
-  naming({ name: 'torchvision', signs: ['features.0.0.weight', 'features.1.0.block.0.weight'], table: TORCHVISION }),
+  naming({
+    name: 'torchvision',
+    signs: ['features.0.0.weight', 'features.1.0.block.0.weight'],
+    table: TORCHVISION,
+    normalise: (name) => name.replace(/^(?=\d+\.\d+\.)/, 'features.'), // the body alone, as in its detectors
+  }),
   naming({ name: 'tf', signs: OWN_SIGNS, table: HF, normalise: fromKeras, form: kerasForm }),
 ];

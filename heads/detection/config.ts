@@ -1,5 +1,12 @@
 import { FROM_CODE, takeFields, writeFields } from '../../src/config/fields.js';
-import type { Backbone, BackbonePlugin, ConfigOrigin, PluginList, Scope } from '../../src/contracts.js';
+import type {
+  Backbone,
+  BackbonePlugin,
+  CheckpointForms,
+  ConfigOrigin,
+  PluginList,
+  Scope,
+} from '../../src/contracts.js';
 import { ConvNextV2Error } from '../../src/errors.js';
 import {
   type BackboneChoice,
@@ -14,6 +21,7 @@ import {
   PretrainedConfig,
   type PretrainedConfigInit,
 } from '../../src/weights/pretrained-config.js';
+import { FCOS_CHECKPOINTS, RCNN_CHECKPOINTS, RETINANET_CHECKPOINTS } from './namings.js';
 import {
   FASTER_RCNN,
   type FasterRCNNSettings,
@@ -25,6 +33,7 @@ import {
   RETINANET,
   type RetinaNetSettings,
   settle,
+  type Table,
 } from './settings.js';
 
 /** What a detector's config is made from, with settings of its own; what is left out takes torchvision's default. */
@@ -41,26 +50,31 @@ const KEYS = {
   backboneConfig: 'backbone_config',
 } as const;
 
-function define(modelType: ConfigDefinition['modelType'], table: Parameters<typeof keysOf>[0]): ConfigDefinition {
-  return { modelType, keys: { ...KEYS, ...keysOf(table) }, functions: [], followers: {} };
+/** A kind of detector: its settings beside what any config has. */
+interface DetectorDefinition extends ConfigDefinition {
+  readonly settings: Table;
 }
 
-/** What the configs of all detectors have in common. */
+function define(
+  modelType: ConfigDefinition['modelType'],
+  settings: Table,
+  checkpoints: CheckpointForms,
+): DetectorDefinition {
+  return { modelType, settings, checkpoints, keys: { ...KEYS, ...keysOf(settings) }, functions: [], followers: {} };
+}
+
+/** What the configs of all detectors have in common: a subclass has a `definition`. */
 abstract class DetectorConfig<Settings extends object> extends PretrainedConfig<PretrainedConfigInit> {
   /** As the backbone's own config.json would hold it. */
   readonly backboneConfig: BackboneJson;
   /** How it finds and learns: see the schema of its config file. */
   readonly settings: Settings;
-  readonly #keys: ConfigDefinition['keys'];
+  readonly #table: Table;
   readonly #origin: ConfigOrigin;
 
-  protected constructor(
-    definition: ConfigDefinition,
-    table: Parameters<typeof settle>[0],
-    given: DetectorConfigInit<Settings>,
-    origin: ConfigOrigin,
-    otherKeys: OtherKeys,
-  ) {
+  /** Throws E_CONFIG with all problems, E_SOURCE for an unknown name of a backbone. */
+  constructor(given: DetectorConfigInit<Settings>, origin: ConfigOrigin = FROM_CODE, otherKeys: OtherKeys = {}) {
+    const { definition } = new.target as unknown as { readonly definition: DetectorDefinition };
     const fields: DetectorConfigInit<Settings> = takeFields(definition.keys, given, origin);
     if (fields.backboneConfig == null) {
       throw new ConvNextV2Error('E_CONFIG', {
@@ -72,8 +86,8 @@ abstract class DetectorConfig<Settings extends object> extends PretrainedConfig<
     const init = { ...fields, backboneConfig: readBackboneChoice(fields.backboneConfig) };
     super(definition, init, origin, otherKeys);
     this.backboneConfig = init.backboneConfig;
-    this.settings = Object.freeze(settle(table, init)) as Settings;
-    this.#keys = keysOf(table);
+    this.settings = Object.freeze(settle(definition.settings, init)) as Settings;
+    this.#table = definition.settings;
     this.#origin = origin;
   }
 
@@ -93,7 +107,7 @@ abstract class DetectorConfig<Settings extends object> extends PretrainedConfig<
   }
 
   override toJSON(): Readonly<Record<string, unknown>> {
-    const file = { ...super.toJSON(), ...writeFields(this.#keys, this.settings) };
+    const file = { ...super.toJSON(), ...writeFields(keysOf(this.#table), this.settings) };
     return Object.fromEntries(Object.entries(file).sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 }
@@ -102,40 +116,20 @@ export type AnyDetectorConfig = DetectorConfig<object>;
 
 /** The configuration of Faster R-CNN: every field has a default of torchvision's. */
 export class FasterRCNNConfig extends DetectorConfig<FasterRCNNSettings> {
-  static readonly definition = define('faster-rcnn', FASTER_RCNN);
-
-  /** Throws E_CONFIG with all problems, E_SOURCE for an unknown name of a backbone. */
-  constructor(init: DetectorConfigInit<FasterRCNNSettings>, origin = FROM_CODE, otherKeys: OtherKeys = {}) {
-    super(FasterRCNNConfig.definition, FASTER_RCNN, init, origin, otherKeys);
-  }
+  static readonly definition = define('faster-rcnn', FASTER_RCNN, RCNN_CHECKPOINTS);
 }
 
 /** The configuration of Mask R-CNN: every field has a default of torchvision's. */
 export class MaskRCNNConfig extends DetectorConfig<MaskRCNNSettings> {
-  static readonly definition = define('mask-rcnn', MASK_RCNN);
-
-  /** Throws E_CONFIG with all problems, E_SOURCE for an unknown name of a backbone. */
-  constructor(init: DetectorConfigInit<MaskRCNNSettings>, origin = FROM_CODE, otherKeys: OtherKeys = {}) {
-    super(MaskRCNNConfig.definition, MASK_RCNN, init, origin, otherKeys);
-  }
+  static readonly definition = define('mask-rcnn', MASK_RCNN, RCNN_CHECKPOINTS);
 }
 
 /** The configuration of RetinaNet: every field has a default of torchvision's. */
 export class RetinaNetConfig extends DetectorConfig<RetinaNetSettings> {
-  static readonly definition = define('retinanet', RETINANET);
-
-  /** Throws E_CONFIG with all problems, E_SOURCE for an unknown name of a backbone. */
-  constructor(init: DetectorConfigInit<RetinaNetSettings>, origin = FROM_CODE, otherKeys: OtherKeys = {}) {
-    super(RetinaNetConfig.definition, RETINANET, init, origin, otherKeys);
-  }
+  static readonly definition = define('retinanet', RETINANET, RETINANET_CHECKPOINTS);
 }
 
 /** The configuration of FCOS: every field has a default of torchvision's. */
 export class FCOSConfig extends DetectorConfig<FCOSSettings> {
-  static readonly definition = define('fcos', FCOS_SETTINGS);
-
-  /** Throws E_CONFIG with all problems, E_SOURCE for an unknown name of a backbone. */
-  constructor(init: DetectorConfigInit<FCOSSettings>, origin = FROM_CODE, otherKeys: OtherKeys = {}) {
-    super(FCOSConfig.definition, FCOS_SETTINGS, init, origin, otherKeys);
-  }
+  static readonly definition = define('fcos', FCOS_SETTINGS, FCOS_CHECKPOINTS);
 }

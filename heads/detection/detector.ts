@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { resizeBoxes } from '../../src/boxes/boxes.js';
+import { type Boxes, resizeBoxes, type Size } from '../../src/boxes/boxes.js';
 import type {
   Backbone,
   BackbonePlugin,
@@ -40,7 +40,7 @@ export abstract class DetectorBase<Config extends AnyDetectorConfig & { readonly
 {
   readonly backbone: Backbone;
   protected readonly pyramid: Pyramid;
-  protected readonly anchors: Anchors;
+  readonly #anchors: Anchors;
 
   constructor(
     scope: Scope,
@@ -53,13 +53,24 @@ export abstract class DetectorBase<Config extends AnyDetectorConfig & { readonly
       const wanted = 'NHWC, as pictures come to a detector one by one';
       throw new ConvNextV2Error('E_ARGUMENT', { path: 'layout', wanted, got: layout });
     }
-    const { outChannels: channels, extraLevels: extra, anchorSizes } = config.settings;
+    const {
+      outChannels: channels,
+      extraLevels: extra,
+      extraLevelsActivation: activation,
+      anchorSizes,
+    } = config.settings;
     this.backbone = config.createBackbone(scope, backbones, anchorSizes.length - EXTRA_LEVELS[extra].length);
     this.pyramid = featurePyramid(scope.within('backbone').within('fpn'), this.backbone.featureSpecs, {
       channels,
       extra,
+      activation,
     });
-    this.anchors = createAnchors(config, config.settings, this.pyramid.levels);
+    this.#anchors = createAnchors(config, config.settings, this.pyramid.levels);
+  }
+
+  /** Anchors of a cell. */
+  protected get anchorsPerCell(): number {
+    return this.#anchors.perCell;
   }
 
   /**
@@ -103,6 +114,15 @@ export abstract class DetectorBase<Config extends AnyDetectorConfig & { readonly
   /** Takes the first stages of the backbone out of training: see `Backbone.freeze`. */
   freeze(stages: number): void {
     this.backbone.freeze(stages);
+  }
+
+  /** The anchors of each level, which are the same for all pictures of a batch. */
+  protected anchorsOver({ levels, batch }: DetectorInput): readonly Boxes[] {
+    const [, height, width] = batch.pixels.shape;
+    return this.#anchors.over(
+      levels.map(({ shape: [, rows, columns] }): Size => [rows, columns]),
+      [height, width],
+    );
   }
 
   /** What is in each picture of the batch, in the pixels that it came with. */

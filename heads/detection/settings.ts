@@ -11,7 +11,8 @@ interface Setting<T> {
 
 const setting = <T>(key: string, fallback: T): Setting<T> => ({ key, fallback });
 
-type Table = Readonly<Record<string, Setting<unknown>>>;
+/** The settings of a kind of detector, by their names in code. */
+export type Table = Readonly<Record<string, Setting<unknown>>>;
 
 /** The values of a table of settings. */
 export type SettingsOf<T extends Table> = {
@@ -43,6 +44,8 @@ const COMMON = {
   sizeDivisible: setting('size_divisible', 32),
   imageMean: setting('image_mean', MEAN),
   imageStd: setting('image_std', DEVIATION),
+  /** What the second of two extra levels is made from: the first after a ReLU (torchvision), or as it is (mmdetection's RetinaNet). */
+  extraLevelsActivation: setting<'relu' | 'linear'>('extra_levels_activation', 'relu'),
   /** Channels of the pyramid. */
   outChannels: setting('out_channels', 256),
   /** Heights over widths of the anchors of every level. */

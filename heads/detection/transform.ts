@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type Boxes, resizeBoxes, type Size } from '../../src/boxes/boxes.js';
 import type { BinaryMask, DetectionTarget } from '../../src/contracts.js';
-import { ConvNextV2Error } from '../../src/errors.js';
+import { ConvNextV2Error, show } from '../../src/errors.js';
 import { Mask } from '../../src/image/mask.js';
 import { checkTensor } from '../../src/nn/check-tensor.js';
 import { nearestSource, resample } from '../../src/ops/resample.js';
@@ -95,8 +95,12 @@ export function batchTargets(
   };
   if (targets.length !== sizes.length)
     refuse('targets', `one of each of ${sizes.length} pictures`, `${targets.length}`);
-  return targets.map(({ boxes, labels, masks }, i) => {
+  return targets.map((target, i) => {
+    const { boxes, labels, masks }: DetectionTarget = Object(target);
     const path = `targets[${i}]`;
+    if (!(boxes instanceof Float32Array && labels instanceof Int32Array)) {
+      refuse(path, 'boxes as a Float32Array, labels as an Int32Array', `${show(boxes)}, ${show(labels)}`);
+    }
     if (boxes.length !== 4 * labels.length) {
       refuse(`${path}.boxes`, `four numbers for each of ${labels.length} labels`, `${boxes.length}`);
     }

@@ -9,6 +9,7 @@ export { FCOS } from './model.js';
 export const fcos: HeadPlugin<FCOSConfig, 'object-detection'> = {
   type: 'fcos',
   task: 'object-detection',
+  checkpoints: FCOSConfig.definition.checkpoints,
   readConfig: (json, origin) => FCOSConfig.fromJSON(json, origin),
   create: (scope, config, backbones) => new FCOS(scope, config, 'NHWC', backbones),
 };

@@ -6,11 +6,11 @@ import { binaryCrossEntropy, generalizedIouLoss, sigmoidFocalLoss, sumOver } fro
 import { groupNorm } from '../../src/nn/group-norm.js';
 import type { Layer } from '../../src/nn/layers.js';
 import { takeRows } from '../../src/ops/take-rows.js';
-import { selectDense } from '../dense/select.js';
+import { predictOver } from '../dense/predict.js';
+import { findDense } from '../dense/select.js';
 import { conv3x3, PRIOR_BIAS, tower } from '../dense/tower.js';
 import { FCOSConfig } from '../detection/config.js';
 import { type DetectionLosses, DetectorBase, type DetectorInput, inOriginals } from '../detection/detector.js';
-import { flattenLevels } from '../detection/levels.js';
 import { finiteValues } from '../detection/observe.js';
 import type { BatchTarget } from '../detection/transform.js';
 import { sigmoid } from '../rpn/proposals.js';
@@ -34,7 +34,7 @@ export class FCOS extends DetectorBase<FCOSConfig> {
     super(scope, config, layout, backbones);
     const { outChannels: channels, numConvs } = config.settings;
     if (channels % GROUPS !== 0) throw config.problem('out_channels', `a multiple of ${GROUPS}`, `${channels}`);
-    const { perCell } = this.anchors;
+    const perCell = this.anchorsPerCell;
     if (perCell !== 1) throw config.problem('anchor_sizes', 'one size and one ratio', `${perCell} anchors a cell`);
     const convs = (head: Scope) =>
       tower(numConvs, (i) => [
@@ -63,30 +63,20 @@ export class FCOS extends DetectorBase<FCOSConfig> {
     const allLogits = finiteValues('cls_logits', logits);
     const allSides = finiteValues('bbox_regression', sides);
     const allCentres = finiteValues('bbox_ctrness', centrality);
-    const anchors = this.#anchors(input);
-    const perPicture = logits.shape[1];
-    const found = batch.sizes.map((size, picture) => {
-      let first = picture * perPicture;
-      const levels = anchors.map((own) => {
-        const [from, to] = [first, first + own.length / 4];
-        first = to;
-        const central = allCentres.subarray(from, to).map(sigmoid);
-        return {
-          scores: allLogits
-            .subarray(from * classes, to * classes)
-            .map((logit, i) => Math.sqrt(Math.fround(sigmoid(logit) * central[Math.floor(i / classes)]))),
-          boxes: (chosen: readonly number[]) =>
-            decodeSides(takeBoxes(allSides.subarray(4 * from, 4 * to), chosen), takeBoxes(own, chosen)),
-        };
-      });
-      return selectDense(levels, size, { ...settings, classes });
-    });
+    const options = { ...settings, classes };
+    const found = findDense(this.anchorsOver(input), batch.sizes, options, (own, first) => ({
+      score(i) {
+        const central = sigmoid(allCentres[first + Math.floor(i / classes)]);
+        return Math.fround(Math.sqrt(Math.fround(sigmoid(allLogits[first * classes + i]) * central)));
+      },
+      boxes: (chosen) => decodeSides(takeBoxes(allSides.subarray(4 * first), chosen), takeBoxes(own, chosen)),
+    }));
     return inOriginals(found, batch);
   }
 
   protected lossesOf(input: DetectorInput, targets: readonly BatchTarget[]): DetectionLosses {
     const classes = this.config.numLabels;
-    const levels = this.#anchors(input);
+    const levels = this.anchorsOver(input);
     const anchors = joinBoxes(levels);
     const { logits, sides, centrality } = this.#predict(input);
     const perPicture = anchors.length / 4;
@@ -124,27 +114,10 @@ export class FCOS extends DetectorBase<FCOSConfig> {
   #predict({ levels }: DetectorInput) {
     const features = levels.map((map) => this.#boxes(map));
     return {
-      logits: flattenLevels(
-        levels.map((map) => this.#classes(map)),
-        this.config.numLabels,
-      ),
-      sides: flattenLevels(
-        features.map((map) => this.#sides(map)),
-        4,
-      ),
-      centrality: flattenLevels(
-        features.map((map) => this.#centrality(map)),
-        1,
-      ),
+      logits: predictOver(levels, this.#classes, this.config.numLabels),
+      sides: predictOver(features, this.#sides, 4),
+      centrality: predictOver(features, this.#centrality, 1),
     };
-  }
-
-  #anchors({ levels, batch }: DetectorInput): readonly Boxes[] {
-    const [, height, width] = batch.pixels.shape;
-    return this.anchors.over(
-      levels.map(({ shape: [, rows, columns] }) => [rows, columns]),
-      [height, width],
-    );
   }
 }
 

@@ -21,6 +21,8 @@ export interface PyramidOptions {
   /** Channels of every level. */
   readonly channels: number;
   readonly extra: ExtraLevels;
+  /** What P7 is made from: P6 after a ReLU (default), or as it is. */
+  readonly activation?: 'relu' | 'linear';
 }
 
 /** Maps of one width, fine to coarse, each with half the cells of the one before along each side. */
@@ -42,7 +44,7 @@ const deviation = (from: number, kernel: number): number => 1 / Math.sqrt(from *
 export function featurePyramid(
   scope: Scope,
   specs: readonly FeatureSpec[],
-  { channels, extra }: PyramidOptions,
+  { channels, extra, activation = 'relu' }: PyramidOptions,
 ): Pyramid {
   const last = specs.at(-1);
   if (!last) {
@@ -78,7 +80,7 @@ export function featurePyramid(
     const p7 = conv2d(blocks.within('p7'), { from: channels, ...options, deviation: deviation(channels, 3) });
     return (c5: tf.Tensor4D, p5: tf.Tensor4D) => {
       const sixth = p6(extra === 'p6p7-from-c5' ? c5 : p5);
-      return [sixth, p7(tf.relu(sixth))];
+      return [sixth, p7(activation === 'relu' ? tf.relu(sixth) : sixth)];
     };
   }
 

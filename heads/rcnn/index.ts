@@ -9,6 +9,7 @@ export * from './models.js';
 export const fasterRCNN: HeadPlugin<FasterRCNNConfig, 'object-detection'> = {
   type: 'faster-rcnn',
   task: 'object-detection',
+  checkpoints: FasterRCNNConfig.definition.checkpoints,
   readConfig: (json, origin) => FasterRCNNConfig.fromJSON(json, origin),
   create: (scope, config, backbones) => new FasterRCNN(scope, config, 'NHWC', backbones),
 };
@@ -17,6 +18,7 @@ export const fasterRCNN: HeadPlugin<FasterRCNNConfig, 'object-detection'> = {
 export const maskRCNN: HeadPlugin<MaskRCNNConfig, 'instance-segmentation'> = {
   type: 'mask-rcnn',
   task: 'instance-segmentation',
+  checkpoints: MaskRCNNConfig.definition.checkpoints,
   readConfig: (json, origin) => MaskRCNNConfig.fromJSON(json, origin),
   create: (scope, config, backbones) => new MaskRCNN(scope, config, 'NHWC', backbones),
 };

@@ -32,7 +32,7 @@ export abstract class RCNN<
     const { outChannels: channels, rpnConvDepth: depth, background, boxRegression } = settings;
     this.classes = background === 'first' ? numLabels : numLabels + 1;
     this.#background = background === 'first' ? 0 : numLabels;
-    this.#rpn = rpnHead(scope.within('rpn').within('head'), { channels, anchors: this.anchors.perCell, depth });
+    this.#rpn = rpnHead(scope.within('rpn').within('head'), { channels, anchors: this.anchorsPerCell, depth });
     this.#boxes = boxHead(scope.within('roi_heads'), {
       channels,
       side: settings.boxPoolSize,
@@ -67,7 +67,7 @@ export abstract class RCNN<
     const boxes = samples.map(({ boxes }) => boxes);
     const ofBoxes = this.#boxes(this.pool(input, boxes, settings.boxPoolSize));
     return {
-      ...rpnLosses(predicted, this.#anchors(predicted, input), truths, {
+      ...rpnLosses(predicted, this.anchorsOver(input), truths, {
         high: settings.rpnFgIouThresh,
         low: settings.rpnBgIouThresh,
         count: settings.rpnBatchSizePerImage,
@@ -106,17 +106,9 @@ export abstract class RCNN<
     });
   }
 
-  #anchors({ objectness }: AnchorPredictions, { batch }: DetectorInput): readonly Boxes[] {
-    const [, height, width] = batch.pixels.shape;
-    return this.anchors.over(
-      objectness.map(({ shape: [, rows, columns] }) => [rows, columns]),
-      [height, width],
-    );
-  }
-
   #propose(predicted: AnchorPredictions, input: DetectorInput, when: 'Train' | 'Test'): readonly Boxes[] {
     const { settings } = this.config;
-    return proposeBoxes(predicted, this.#anchors(predicted, input), input.batch.sizes, {
+    return proposeBoxes(predicted, this.anchorsOver(input), input.batch.sizes, {
       before: settings[`rpnPreNmsTopN${when}`],
       after: settings[`rpnPostNmsTopN${when}`],
       nmsThreshold: settings.rpnNmsThresh,

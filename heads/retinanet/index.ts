@@ -9,6 +9,7 @@ export { RetinaNet } from './model.js';
 export const retinaNet: HeadPlugin<RetinaNetConfig, 'object-detection'> = {
   type: 'retinanet',
   task: 'object-detection',
+  checkpoints: RetinaNetConfig.definition.checkpoints,
   readConfig: (json, origin) => RetinaNetConfig.fromJSON(json, origin),
   create: (scope, config, backbones) => new RetinaNet(scope, config, 'NHWC', backbones),
 };

@@ -6,11 +6,11 @@ import type { BackbonePlugin, Detections, Layout, PluginList, Scope } from '../.
 import { sigmoidFocalLoss, smoothL1, sumOver } from '../../src/nn/detection-losses.js';
 import type { Layer } from '../../src/nn/layers.js';
 import { takeRows } from '../../src/ops/take-rows.js';
-import { selectDense } from '../dense/select.js';
+import { predictOver } from '../dense/predict.js';
+import { findDense } from '../dense/select.js';
 import { conv3x3, PRIOR_BIAS, tower } from '../dense/tower.js';
 import { RetinaNetConfig } from '../detection/config.js';
 import { type DetectionLosses, DetectorBase, type DetectorInput, inOriginals } from '../detection/detector.js';
-import { flattenLevels } from '../detection/levels.js';
 import { finiteValues } from '../detection/observe.js';
 import type { BatchTarget } from '../detection/transform.js';
 import { sigmoid } from '../rpn/proposals.js';
@@ -27,7 +27,7 @@ export class RetinaNet extends DetectorBase<RetinaNetConfig> {
   constructor(scope: Scope, config: RetinaNetConfig, layout?: Layout, backbones?: PluginList<BackbonePlugin>) {
     super(scope, config, layout, backbones);
     const { outChannels: channels, numConvs } = config.settings;
-    const { perCell } = this.anchors;
+    const perCell = this.anchorsPerCell;
     const head = (name: string, last: string, to: number, bias?: number) => {
       const own = scope.within('head').within(name);
       const convs = tower(numConvs, (i) => [
@@ -47,30 +47,21 @@ export class RetinaNet extends DetectorBase<RetinaNetConfig> {
     observe('head.cls_logits', logits);
     observe('head.bbox_regression', deltas);
     const [allLogits, allDeltas] = [finiteValues('cls_logits', logits), finiteValues('bbox_regression', deltas)];
-    const anchors = this.#anchors(input);
-    const perPicture = logits.shape[1];
-    const found = batch.sizes.map((size, picture) => {
-      let first = picture * perPicture;
-      const levels = anchors.map((own) => {
-        const [from, to] = [first, first + own.length / 4];
-        first = to;
-        return {
-          scores: allLogits.subarray(from * classes, to * classes).map(sigmoid),
-          boxes: (chosen: readonly number[]) =>
-            decodeBoxes(takeBoxes(allDeltas.subarray(4 * from, 4 * to), chosen), takeBoxes(own, chosen), {
-              weights: WEIGHTS,
-              clamp: settings.boxClamp,
-            }),
-        };
-      });
-      return selectDense(levels, size, { ...settings, classes });
-    });
+    const options = { ...settings, classes };
+    const found = findDense(this.anchorsOver(input), batch.sizes, options, (own, first) => ({
+      score: (i) => sigmoid(allLogits[first * classes + i]),
+      boxes: (chosen) =>
+        decodeBoxes(takeBoxes(allDeltas.subarray(4 * first), chosen), takeBoxes(own, chosen), {
+          weights: WEIGHTS,
+          clamp: settings.boxClamp,
+        }),
+    }));
     return inOriginals(found, batch);
   }
 
   protected lossesOf(input: DetectorInput, targets: readonly BatchTarget[]): DetectionLosses {
     const { fgIouThresh: high, bgIouThresh: low } = this.config.settings;
-    const anchors = joinBoxes(this.#anchors(input));
+    const anchors = joinBoxes(this.anchorsOver(input));
     const { logits, deltas } = this.#predict(input);
     const losses = targets.map(({ boxes, labels }, picture) => {
       const matches = matchBoxes(boxes, anchors, { high, low, rescue: 'best' });
@@ -98,23 +89,9 @@ export class RetinaNet extends DetectorBase<RetinaNetConfig> {
   /** [n, anchors, classes] and [n, anchors, 4] */
   #predict({ levels }: DetectorInput) {
     return {
-      logits: flattenLevels(
-        levels.map((map) => this.#classes(map)),
-        this.config.numLabels,
-      ),
-      deltas: flattenLevels(
-        levels.map((map) => this.#boxes(map)),
-        4,
-      ),
+      logits: predictOver(levels, this.#classes, this.config.numLabels),
+      deltas: predictOver(levels, this.#boxes, 4),
     };
-  }
-
-  #anchors({ levels, batch }: DetectorInput): readonly Boxes[] {
-    const [, height, width] = batch.pixels.shape;
-    return this.anchors.over(
-      levels.map(({ shape: [, rows, columns] }) => [rows, columns]),
-      [height, width],
-    );
   }
 
   #classLoss(logits: tf.Tensor2D, { matches, found }: Matches, labels: Int32Array): tf.Scalar {

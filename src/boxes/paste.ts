@@ -58,9 +58,8 @@ function wholeBoxTaps(low: number, high: number, side: number, length: number): 
   const from = Math.max(first, 0);
   const taps = range(from, Math.min(last + 1, length)).map((pixel) => {
     const source = Math.max(0, round(round(scale * round(pixel - first + 0.5)) - 0.5));
-    const cell = Math.min(Math.floor(source), cells - 1);
-    // less the cell of zeros in front; the last has no next one
-    return [cell - 1, cell === cells - 1 ? 0 : round(source - cell)] as const;
+    const cell = Math.floor(source);
+    return [cell - 1, round(source - cell)] as const; // less the cell of zeros in front
   });
   return { from, taps };
 }

@@ -4,14 +4,16 @@ import type { Rle } from './rle.js';
 /** Corners of a closed line, x and y in turn, in pixels: a pixel's own corners are whole numbers. As in COCO's files. */
 export type Polygon = readonly number[];
 
-/** Beyond any picture; each pixel of a line is walked. */
+/** Beyond any picture. */
 const MAX_COORDINATE = 100_000;
+/** Each step of a line is walked: some seconds' worth, and hundreds of times around the largest picture. */
+const MAX_STEPS = 2 ** 28;
 /** COCO's own: lines are drawn on a grid as many times as fine. */
 const FINE = 5;
 
 /**
  * What a polygon covers of a picture, to the pixel as pycocotools draws it. Throws E_ARGUMENT for fewer than three corners, half
- * a corner, and coordinates that are no numbers or beyond any picture.
+ * a corner, and coordinates that are no numbers or beyond any picture; E_LIMIT for a line that is too long to draw.
  */
 export function polygonToRle(polygon: Polygon, height: number, width: number, path = 'polygon'): Rle {
   const isPolygon = Array.isArray(polygon) && polygon.length >= 6 && polygon.length % 2 === 0;
@@ -19,9 +21,18 @@ export function polygonToRle(polygon: Polygon, height: number, width: number, pa
     const wanted = `x and y of at least three corners, each within ${MAX_COORDINATE} of 0`;
     throw new ConvNextV2Error('E_ARGUMENT', { path, wanted, got: show(polygon) });
   }
+  const fine = polygon.map((value) => Math.trunc(FINE * value + 0.5));
+  const steps = fine.reduce((sum, value, i) => sum + Math.abs(value - fine[(i + 2) % fine.length]), 0);
+  if (steps > MAX_STEPS) {
+    throw new ConvNextV2Error('E_LIMIT', {
+      path,
+      wanted: `a line of at most ${MAX_STEPS / FINE} pixels`,
+      got: `one of ${steps / FINE}`,
+    });
+  }
   // where the line crosses the middle of a column, the column changes from outside to inside or back
   const crossings: number[] = [];
-  walk(polygon, (x, y, previousX, previousY) => {
+  walk(fine, (x, y, previousX, previousY) => {
     const column = (Math.min(x, previousX) + 0.5) / FINE - 0.5;
     if (!Number.isInteger(column) || column < 0 || column > width - 1) return;
     const row = Math.ceil((Math.min(y, previousY) + 0.5) / FINE - 0.5);
@@ -30,9 +41,8 @@ export function polygonToRle(polygon: Polygon, height: number, width: number, pa
   return { size: [height, width], counts: runsBetween(crossings, height * width) };
 }
 
-/** Visits each step of the line on the fine grid that changes x. */
-function walk(polygon: Polygon, visit: (x: number, y: number, previousX: number, previousY: number) => void): void {
-  const fine = polygon.map((value) => Math.trunc(FINE * value + 0.5));
+/** Visits each step of the line between these corners that changes x. */
+function walk(fine: Polygon, visit: (x: number, y: number, previousX: number, previousY: number) => void): void {
   let previous: readonly [number, number] | undefined;
   for (let i = 0; i < fine.length; i += 2) {
     const [fromX, fromY, toX, toY] = [fine[i], fine[i + 1], fine[(i + 2) % fine.length], fine[(i + 3) % fine.length]];

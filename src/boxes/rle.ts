@@ -78,7 +78,7 @@ function decompress(text: string): readonly number[] | undefined {
       value |= (bits & 31) << shift;
       shift += 5;
     } while (bits & 32);
-    if (bits & 16 && shift < 32) value |= -1 << shift;
+    if (bits & 16) value |= -1 << shift;
     counts.push(counts.length > 2 ? value + counts[counts.length - 2] : value);
   }
   return counts;

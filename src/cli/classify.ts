@@ -12,6 +12,7 @@ Usage: convnextv2 classify PICTURES... --model SOURCE [OPTIONS]
   --model SOURCE   a folder with config.json and model.safetensors, a file of these, or a shipped config such as
                    convnextv2-atto (then the weights are fresh and untrained)
   --top-k N        how many classes of each picture; default 5
+  --config NAME    in place of the weights' own: a file, or the name of a config that ships
   --seed N         for fresh weights; default 0
   --backend NAME   auto, simd, tensorflow, cpu; default auto
   --json           print JSON instead of a table

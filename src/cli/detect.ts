@@ -28,6 +28,8 @@ Usage: convnextv2 detect PICTURES... --model SOURCE [OPTIONS]
   PICTURES         files, folders with pictures in them at any depth, and patterns such as 'photos/**/*.jpg'
   --model SOURCE   a folder with config.json and model.safetensors, a file of these, or a shipped config such as
                    mask-rcnn_convnextv2-tiny_fpn (then the weights are fresh and untrained)
+  --config NAME    for weights without a config.json, or with another: a file, or the name of a shipped one, such as
+                   mask-rcnn_convnextv2-base_fpn_mmdetection
   --threshold N    only what scores as much or more, from 0 to 1; default 0.5
   --classes NAMES  only objects of these classes, separated by commas
   --out DIR        where to write NAME${DETECTIONS}, the picture with boxes, labels and masks, and ${RESULTS},

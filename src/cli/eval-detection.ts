@@ -18,6 +18,7 @@ Usage: convnextv2 eval-detection ANNOTATIONS --results FILE [OPTIONS]
   --model SOURCE  as for detect; its classes are matched with the categories by their names
   --images DIR    where the pictures of the annotations are
   --masks         measure masks; default: boxes
+  --config NAME   in place of the weights' own: a file, or the name of a config that ships
   --seed N        for fresh weights; default 0
   --backend NAME  auto, simd, tensorflow, cpu; default auto
   --json          print JSON instead of a table

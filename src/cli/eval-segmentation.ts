@@ -18,6 +18,7 @@ Usage: convnextv2 eval-segmentation FOLDER --model SOURCE [OPTIONS]
   --split SPLIT      default validation
   --zero-is-a-class  the values of the labels are the indices of the classes, and 255 is nothing
 ${VIEW_HELP}
+  --config NAME      in place of the weights' own: a file, or the name of a config that ships
   --seed N           for fresh weights; default 0
   --backend NAME     auto, simd, tensorflow, cpu; default auto
   --json             print JSON instead of a table

@@ -33,6 +33,7 @@ Usage: convnextv2 features PICTURES... --model SOURCE [OPTIONS]
                          json, parquet: features.json or features.parquet for all
   --picture              also write NAME.features.png, a picture of the maps of each
   --batch-size N         how many pictures are computed at once; default 4
+  --config NAME          in place of the weights' own: a file, or the name of a config that ships
   --seed N               for fresh weights; default 0
   --backend NAME         auto, simd, tensorflow, cpu; default auto
   --json                 print JSON instead of a table

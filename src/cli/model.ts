@@ -9,6 +9,7 @@ import { progress, readWhole } from './command.js';
 /** The options of all commands that run a model. */
 export const MODEL_OPTIONS = {
   model: { type: 'string' },
+  config: { type: 'string' },
   seed: { type: 'string', default: '0' },
   backend: { type: 'string', default: 'auto' },
 } as const;
@@ -16,6 +17,8 @@ export const MODEL_OPTIONS = {
 /** What these options mean. */
 export interface ModelChoice {
   readonly source: string;
+  /** In place of the source's own. */
+  readonly config: string | undefined;
   /** For fresh weights. */
   readonly seed: number;
   readonly backend: BackendReport;
@@ -27,23 +30,29 @@ export interface ModelChoice {
 export async function chooseModel(
   command: string,
   pictures: readonly string[],
-  { model: source, seed, backend }: { readonly model?: string; readonly seed: string; readonly backend: string },
+  {
+    model: source,
+    config,
+    seed,
+    backend,
+  }: { readonly model?: string; readonly config?: string; readonly seed: string; readonly backend: string },
 ): Promise<ModelChoice> {
   const usage = (path: string, wanted: string) =>
     new ConvNextV2Error('E_USAGE', { path, wanted, got: 'none', suggestion: `see convnextv2 ${command} --help` });
   if (pictures.length === 0) throw usage('PICTURES', 'at least one picture');
   if (source === undefined) throw usage('--model', 'a model');
-  const choice = { source, seed: readWhole('--seed', seed), backend: await useBackend(backend) };
+  const choice = { source, config, seed: readWhole('--seed', seed), backend: await useBackend(backend) };
   return { ...choice, trained: (await openSource(source)).openCheckpoint !== undefined };
 }
 
 /** Opens the model, and says how long it took. */
 export async function openModel<Model>(
-  { source, seed, backend }: ModelChoice,
+  { source, config, seed, backend }: ModelChoice,
   open: (
     source: string,
     options: {
       readonly seed: number;
+      readonly config: string | undefined;
       readonly onProgress: (read: { readonly done: number; readonly total: number }) => void;
     },
   ) => Promise<Model>,
@@ -51,6 +60,7 @@ export async function openModel<Model>(
   const start = performance.now();
   const model = await open(source, {
     seed,
+    config,
     onProgress: ({ done, total }) => progress(`loading ${source}: ${Math.round((100 * done) / total)} %`),
   });
   progress('');

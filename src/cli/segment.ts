@@ -22,6 +22,7 @@ Usage: convnextv2 segment PICTURES... --model SOURCE [OPTIONS]
   --out DIR          where to write NAME${CLASSES}, whose values are the indices of the classes, and NAME${OVERLAY},
                      the picture with the classes as colours and a legend; default: nothing is written
 ${VIEW_HELP}
+  --config NAME      in place of the weights' own: a file, or the name of a config that ships
   --seed N           for fresh weights; default 0
   --backend NAME     auto, simd, tensorflow, cpu; default auto
   --json             print JSON instead of a table

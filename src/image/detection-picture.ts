@@ -48,9 +48,12 @@ function tint(data: Uint8Array, { width, height }: RawImage, mask: BinaryMask, c
     const got = `${mask.height} x ${mask.width}`;
     throw new ConvNextV2Error('E_SHAPE', { path: 'mask', wanted: `a mask of ${height} x ${width} pixels`, got });
   }
-  const inside = new Mask(mask.bits, height, width).toValues();
-  for (let i = 0; i < data.length; i++) {
-    if (inside[Math.floor(i / 3)]) data[i] = Math.round((1 - OPACITY) * data[i] + OPACITY * colour[i % 3]);
+  const { bits } = new Mask(mask.bits, height, width);
+  for (let pixel = 0; pixel < width * height; pixel++) {
+    if ((bits[pixel >> 3] & (1 << (pixel & 7))) === 0) continue;
+    for (let at = 3 * pixel; at < 3 * pixel + 3; at++) {
+      data[at] = Math.round((1 - OPACITY) * data[at] + OPACITY * colour[at % 3]);
+    }
   }
 }
 

@@ -32,7 +32,7 @@ export class Mask implements BinaryMask {
     return Mask.fromValues(decode(read), ...read.size);
   }
 
-  /** What any of these polygons covers, as pycocotools draws them. Throws E_ARGUMENT. */
+  /** What any of these polygons covers, as pycocotools draws them. Throws E_ARGUMENT, E_LIMIT. */
   static fromPolygons(polygons: readonly Polygon[], height: number, width: number): Mask {
     const nothing: Rle = { size: [height, width], counts: [height * width] };
     const drawn = polygons.map((polygon, i) => polygonToRle(polygon, height, width, `polygons[${i}]`));

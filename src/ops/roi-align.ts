@@ -76,7 +76,7 @@ function visitSamples(
     const [picture, xmin, ymin, xmax, ymax] = rois.subarray(5 * r, 5 * r + 5);
     const across = sampleAxis(xmin, xmax, width, mapWidth);
     const down = sampleAxis(ymin, ymax, height, mapHeight);
-    const share = 1 / Math.max(across.count * down.count, 1);
+    const share = 1 / (across.count * down.count);
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
         const cell = ((r * height + y) * width + x) * channels;

@@ -88,10 +88,9 @@ async function detectBatch(
 /** What a detector finds in decoded pictures, which are taken as RGB. Throws what `Detector.detect` throws. */
 export function detectIn(model: Detector, images: readonly RawImage[]): readonly Detections[] {
   const pictures = images.map(convertRgb).map(({ data, height, width }) => {
-    return tf.tensor3d(
-      Float32Array.from(data, (value) => value / 255),
-      [height, width, 3],
-    );
+    const values = new Float32Array(data.length);
+    for (let i = 0; i < data.length; i++) values[i] = data[i] / 255; // many times as fast as Float32Array.from
+    return tf.tensor3d(values, [height, width, 3]);
   });
   try {
     return model.detect(pictures);

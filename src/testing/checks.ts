@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type * as tf from '@tensorflow/tfjs-core';
+import type { Parameters } from '../contracts.js';
 import { ConvNextV2Error, type ErrorCode } from '../errors.js';
 
 /** The two functions of mocha, vitest, jest or node:test that a suite is written with. */
@@ -20,4 +21,14 @@ export function close(got: tf.Tensor, want: tf.Tensor, name: string): void {
 /** Checks that a call throws an error of this code. */
 export function refuses(code: ErrorCode, call: () => unknown): void {
   assert.throws(call, (error) => error instanceof ConvNextV2Error && error.code === code, `wanted an error ${code}`);
+}
+
+/** Checks that parameters have the names that they are found by, and give their values in the checkpoint's shapes. */
+export function namesItsParameters(parameters: Parameters): void {
+  for (const [name, parameter] of parameters) {
+    assert.equal(parameter.name, name);
+    const stored = parameter.stored();
+    assert.deepEqual(stored.shape, parameter.shape, `stored shape of ${name}`);
+    stored.dispose();
+  }
 }

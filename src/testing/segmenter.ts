@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import * as tf from '@tensorflow/tfjs-core';
-import type { HeadPlugin, Segmenter } from '../contracts.js';
-import { createScope } from '../nn/scope.js';
+import type { HeadPlugin } from '../contracts.js';
 import { defaultRegistry, type Registry } from '../registry.js';
-import { buildModel } from '../weights/pretrained-model.js';
-import { close, refuses, type TestRunner } from './checks.js';
+import { close, namesItsParameters, refuses, type TestRunner } from './checks.js';
+import { headOf } from './head.js';
 
 /** A segmenter to be tested. */
 export interface SegmenterCase {
@@ -18,35 +17,18 @@ export interface SegmenterCase {
 }
 
 const SEED = 1;
-const ORIGIN = { file: 'contract', unknownKeys: 'refuse' } as const;
 
 /** What the tasks rely on, as tests for any segmenter: its shapes, memory, parameters, gradients, and errors. */
 export function segmenterContract({ describe, it }: TestRunner, given: SegmenterCase): void {
-  const { plugin, config: json, size: [height, width] = [37, 51], registry = defaultRegistry() } = given;
-  const kind = {
-    readConfig: (json: unknown) => plugin.readConfig(json, ORIGIN),
-    create: (scope: Parameters<typeof plugin.create>[0], config: unknown) => plugin.create(scope, config, registry),
-  };
-  const make = async () => (await buildModel(kind, kind.readConfig(json), undefined, { seed: SEED })).model;
+  const { plugin, config, size: [height, width] = [37, 51], registry = defaultRegistry() } = given;
+  const { declare, make, using } = headOf(plugin, config, registry, SEED);
   const pictures = (n: number, seed = SEED) =>
     tf.randomNormal<tf.Rank.R4>([n, height, width, 3], 0, 1, 'float32', seed);
-
-  /** Runs with a segmenter, and checks that nothing is left of it. */
-  async function using(body: (segmenter: Segmenter) => void): Promise<void> {
-    const warm = await make(); // the backend and its gradients come with the first model
-    warm.dispose();
-    const before = tf.memory().numTensors;
-    const segmenter = await make();
-    body(segmenter);
-    segmenter.dispose();
-    segmenter.dispose(); // a second time is harmless
-    assert.equal(tf.memory().numTensors, before, 'tensors left over after dispose()');
-  }
 
   describe(`segmenter contract: ${plugin.type}`, () => {
     it('is built without allocating anything', async () => {
       const before = tf.memory().numTensors;
-      kind.create(createScope(), kind.readConfig(json));
+      declare();
       assert.equal(tf.memory().numTensors, before);
     });
 
@@ -100,12 +82,7 @@ export function segmenterContract({ describe, it }: TestRunner, given: Segmenter
       await using((segmenter) => {
         const pixels = pictures(1);
         const trained = [...segmenter.parameters.values()].filter(({ trainable }) => trainable);
-        for (const [name, parameter] of segmenter.parameters) {
-          assert.equal(parameter.name, name);
-          const stored = parameter.stored();
-          assert.deepEqual(stored.shape, parameter.shape, `stored shape of ${name}`);
-          stored.dispose();
-        }
+        namesItsParameters(segmenter.parameters);
         const objective = () =>
           tf.tidy(() => {
             const { logits } = segmenter.forward(pixels);

@@ -17,9 +17,17 @@ export async function openConfigured(
 ): Promise<ModelSource> {
   checkOptions(options);
   const opened = await openSource(source, options);
-  if (options.config) {
-    return { ...opened, config: options.config.toJSON(), origin: { file: 'config', unknownKeys: 'keep' } };
+  const { config: given, ...others } = options;
+  if (typeof given === 'string' || given instanceof URL) {
+    const { config, origin } = await openSource(given, {
+      ...others,
+      revision: undefined,
+      subfolder: undefined,
+      sha256: undefined,
+    });
+    return { ...opened, config, origin };
   }
+  if (given) return { ...opened, config: given.toJSON(), origin: { file: 'config', unknownKeys: 'keep' } };
   const isForeign = isTimmConfig(opened.config);
   if ((opened.config !== undefined && !isForeign) || !opened.openCheckpoint) return opened;
   const checkpoint = await opened.openCheckpoint();

@@ -18,7 +18,7 @@ export function withBackbones(
       name: naming.name,
       read(tensors) {
         const head = naming.read(tensors);
-        return head && new Map([...head, ...readBackbone(tensors, prefix, inner)]);
+        return head && new Map([...head, ...readBackbone(tensors, naming.backbonePrefix ?? prefix, prefix, inner)]);
       },
     };
   });
@@ -28,6 +28,7 @@ export function withBackbones(
 function readBackbone(
   tensors: ReadonlyMap<string, StoredTensor>,
   prefix: string,
+  ownPrefix: string,
   namings: readonly Naming[],
 ): Iterable<readonly [string, RenamedTensor]> {
   const own = new Map(
@@ -40,7 +41,7 @@ function readBackbone(
     if (found) {
       return Array.from(
         found,
-        ([stored, { name, ...form }]) => [prefix + stored, { name: prefix + name, ...form }] as const,
+        ([stored, { name, ...form }]) => [prefix + stored, { name: ownPrefix + name, ...form }] as const,
       );
     }
   }

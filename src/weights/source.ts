@@ -17,8 +17,8 @@ import type { CheckpointOptions } from './torch.js';
 export interface SourceOptions extends CheckpointOptions, HubOptions {
   /** Whose names the tensors have, as `timm`. Default: recognised from the names themselves. */
   readonly format?: string;
-  /** In place of the source's own config, for weights that come without one. */
-  readonly config?: { toJSON(): Readonly<Record<string, unknown>> };
+  /** In place of the source's own config, for weights that come without one: a config, or a source of one, as a shipped name. */
+  readonly config?: string | URL | { toJSON(): Readonly<Record<string, unknown>> };
 }
 
 /** What a source name led to: a config, what goes with it, and a checkpoint where it has one. */

@@ -24,6 +24,7 @@ describe('ConvNextV2Config', () => {
       dropPathRate: 0,
       layerScaleInitValue: 0,
       imageSize: 224,
+      outputNorms: 'layer',
       outFeatures: ['stage4'],
       outIndices: [4],
     });

@@ -187,6 +187,27 @@ describe('ConvNextV2Backbone', () => {
     expect(await build({ outFeatures: [] })).to.deep.equal([0]);
   });
 
+  it('gives maps without norms where its config says so, and writes that down', async () => {
+    const config = new ConvNextV2Config({
+      ...SMALL,
+      outIndices: [0, 2],
+      outputHiddenStates: true,
+      outputNorms: 'none',
+    });
+    expect(config.toJSON().output_norms).to.equal('none');
+    expect(config.with({ outputNorms: 'layer' }).toJSON()).to.not.have.property('output_norms');
+    const bare = await ConvNextV2Backbone.fromConfig(config, { seed: 1 });
+    expect([...bare.parameters.keys()].filter((name) => name.includes('norms'))).to.deep.equal([]);
+    const before = tf.memory().numTensors;
+    const x = pictures();
+    const { featureMaps, hiddenStates } = bare.forwardWithHiddenStates(x);
+    same(featureMaps.stem, hiddenStates[0]);
+    same(featureMaps.stage2, hiddenStates[2]);
+    tf.dispose([x, featureMaps, [...hiddenStates]]);
+    expect(tf.memory().numTensors).to.equal(before);
+    bare.dispose();
+  });
+
   it('gives hidden states only where it has all stages', async () => {
     const config = new ConvNextV2Config({ ...SMALL, outFeatures: ['stage1'] });
     const pruned = await ConvNextV2Backbone.fromConfig(config, { seed: 1 });

@@ -12,10 +12,22 @@ describe('box coder', () => {
     expect(dw).to.be.closeTo(5 * Math.log(2), 1e-6);
   });
 
+  it('weights each change by its own', () => {
+    // moved by half a width and a quarter of a height, twice as wide and four times as high
+    const truth = Float32Array.of(10, -40, 50, 120);
+    const [dx, dy, dw, dh] = encodeBoxes(truth, REFERENCE, { weights: [1, 2, 3, 4] });
+    expect([dx, dy]).to.deep.equal([0.5, 0.5]);
+    expect(dw).to.be.closeTo(3 * Math.log(2), 1e-6);
+    expect(dh).to.be.closeTo(4 * Math.log(4), 1e-6);
+  });
+
   it('decodes what it has encoded', () => {
     const truth = Float32Array.of(12, 3, 55, 47);
     const decoded = decodeBoxes(encodeBoxes(truth, REFERENCE, CODING), REFERENCE, CODING);
     for (const [i, value] of decoded.entries()) expect(value).to.be.closeTo(truth[i], 1e-4);
+    const weights = [1, 2, 3, 4] as const;
+    const again = decodeBoxes(encodeBoxes(truth, REFERENCE, { weights }), REFERENCE, { ...CODING, weights });
+    for (const [i, value] of again.entries()) expect(value).to.be.closeTo(truth[i], 1e-4);
   });
 
   it('has a box for each class where there are more changes', () => {

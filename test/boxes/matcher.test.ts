@@ -17,6 +17,10 @@ describe('matcher', () => {
     ]);
   });
 
+  it('gives a box that two truths tie for to the first', () => {
+    expect([...matchQualities(Float32Array.of(0.8, 0.8), 2, 1, { ...thresholds, rescue: 'none' })]).to.deep.equal([0]);
+  });
+
   it('rescues the best box of each truth, with all that tie', () => {
     expect([...matchQualities(quality, 2, 4, { ...thresholds, rescue: 'best' })]).to.deep.equal([
       0,

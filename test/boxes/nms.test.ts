@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { groupedNms, nms, softNms, suppressInJavaScript } from '../../src/boxes/nms.js';
+import { groupedNms, highest, nms, softNms, suppressInJavaScript } from '../../src/boxes/nms.js';
 import { kernels as allKernels } from '../backend/simd/helpers.js';
 
 const boxes = (...rows: readonly (readonly number[])[]) => Float32Array.from(rows.flat());
@@ -62,6 +62,39 @@ describe('nms', () => {
     }
   });
 
+  it('moves groups apart in float32 up to a thousand boxes, as torchvision', () => {
+    // two boxes of group 3 share a half, but for the rounding of 3 * 2002 more pixels
+    const e = 12 / 7;
+    const rows = [
+      [e, 0, e + 3, 1],
+      [e + 1, 0, e + 4, 1],
+    ];
+    const kept = (count: number) => {
+      const others = Array.from({ length: count - 2 }, (_, i) => [2 * i, 5, 2 * i + 1, 6]);
+      others[0] = [2000, 2000, 2001, 2001];
+      const scores = Float32Array.from({ length: count }, (_, i) => 0.9 - i / 10000);
+      const groups = scores.map((_, i) => (i < 2 ? 3 : 0));
+      return groupedNms(boxes(...rows, ...others), scores, groups, 0.5).filter((i) => i < 2).length;
+    };
+    expect([kept(3), kept(1000), kept(1001)]).to.deep.equal([2, 2, 1]);
+    // by a pixel more than the farthest corner: 3 * 1365 pixels, where 3 * 1364 would leave them a half
+    const near = boxes([8 / 7, 0, 29 / 7, 1], [15 / 7, 0, 36 / 7, 1], [1360, 1360, 1364, 1364]);
+    expect(groupedNms(near, [0.9, 0.8, 0.7], [3, 3, 0], 0.5)).to.deep.equal([0, 1, 2]);
+  });
+
+  it('keeps of two that share exactly the threshold both', () => {
+    expect(nms(boxes([0, 0, 3, 1], [1, 0, 4, 1]), [0.9, 0.8], 0.5)).to.deep.equal([0, 1]);
+    expect(nms(boxes([1, 1, 1, 5], [1, 1, 1, 5]), [0.9, 0.8], 0.5)).to.deep.equal([0, 1]); // no area: NaN
+  });
+
+  it('finds the highest scores, the earlier of equal ones first', () => {
+    const scores = Float32Array.of(0.5, 0.9, 0.1, 0.9, 0.5, 0.5);
+    expect(highest(scores, 3)).to.deep.equal([1, 3, 0]);
+    expect(highest(scores, 4)).to.deep.equal([1, 3, 0, 4]);
+    expect(highest(scores, 6)).to.deep.equal([1, 3, 0, 4, 5, 2]);
+    expect(highest(scores, 0)).to.deep.equal([]);
+  });
+
   describe('soft', () => {
     const options = { threshold: 0.5, sigma: 0.5, minScore: 0.001 } as const;
 
@@ -73,9 +106,25 @@ describe('nms', () => {
       expect(kept[1].score).to.equal(0.8);
     });
 
+    it('takes at the threshold, and keeps what comes to the least score', () => {
+      const half = boxes([0, 0, 3, 1], [1, 0, 4, 1]);
+      const kept = softNms(half, [0.75, 0.5], [0, 0], { ...options, minScore: 0.25, method: 'linear' });
+      expect(kept).to.deep.equal([
+        { index: 0, score: 0.75 },
+        { index: 1, score: 0.25 },
+      ]);
+    });
+
     it('takes from all, by a Gaussian', () => {
       const kept = softNms(THREE.subarray(0, 8), [0.9, 0.8], [0, 0], { ...options, method: 'gaussian' });
       expect(kept[1].score).to.be.closeTo(0.8 * Math.exp(-((1 / 3) ** 2) / 0.5), 1e-6);
+    });
+
+    it('keeps one of a thousand that all overlap', () => {
+      const many = boxes(...Array.from({ length: 1000 }, () => [3, 4, 30, 40]));
+      const scores = Float32Array.from({ length: 1000 }, (_, i) => (i === 700 ? 0.9 : 0.5));
+      const kept = softNms(many, scores, new Int32Array(1000), { ...options, method: 'linear' });
+      expect(kept.map(({ index }) => index)).to.deep.equal([700]);
     });
 
     it('drops what has lost too much, and leaves other groups alone', () => {

@@ -36,6 +36,19 @@ describe('mask pasting', () => {
     });
   }
 
+  it('has no pixel in a box without area that is looked up by centres', () => {
+    expect(pasteMask(ONES, 4, [3, 2, 3, 6], [8, 8], 'pixel-centres').values.length).to.equal(0);
+  });
+
+  it('rounds at the borders of levels as each reference does', () => {
+    // an ulp or two below 224 and 112 pixels, where the logarithm is a whole number
+    const below = (side: number) => Float32Array.of(0, 0, side, side);
+    expect([...levelsOf(below(224 - 1.5e-4), 2, 4, 'torchvision')]).to.deep.equal([2]);
+    expect([...levelsOf(below(224 - 3e-4), 2, 4, 'torchvision')]).to.deep.equal([1]);
+    expect([...levelsOf(below(112 - 3e-5), 2, 4, 'mmdetection')]).to.deep.equal([1]);
+    expect([...levelsOf(below(112 - 6e-5), 2, 4, 'mmdetection')]).to.deep.equal([0]);
+  });
+
   it('looks up the centres of pixels exactly', () => {
     // a mask of two columns, 0 and 1, over four pixels: centres lie at -0.25, 0.25, 0.75, 1.25 cells
     const mask = Float32Array.of(0, 1, 0, 1);

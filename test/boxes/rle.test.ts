@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { polygonToRle } from '../../src/boxes/polygon.js';
 import { area, boxOf, compress, decode, encode, intersection, merge, readRle } from '../../src/boxes/rle.js';
 import { failure } from '../helpers.js';
 
@@ -71,5 +72,36 @@ describe('rle', () => {
   it('refuses to merge masks of two sizes', async () => {
     expect((await failure(() => merge([drawn('#.'), drawn('#', '.')], 'union'))).code).to.equal('E_SHAPE');
     expect((await failure(() => intersection(drawn('#.'), drawn('#', '.')))).code).to.equal('E_SHAPE');
+  });
+
+  it('refuses counts of more bits than a number has', async () => {
+    // six characters that go on, and one more: 48 + 32 is P
+    expect((await failure(() => readRle({ size: [0, 0], counts: 'PPPPPP0' }))).code).to.equal('E_ARGUMENT');
+    expect(readRle({ size: [0, 0], counts: 'PPPPP0' }).counts).to.deep.equal([0]);
+  });
+
+  it('reads the largest picture there may be, and none that is larger', async () => {
+    expect(readRle({ size: [16384, 16384], counts: [2 ** 28] }).size).to.deep.equal([16384, 16384]);
+    expect((await failure(() => readRle({ size: [16384, 16385], counts: [] }))).code).to.equal('E_LIMIT');
+  });
+});
+
+describe('polygons', () => {
+  it('end where the picture does', () => {
+    // over both sides: columns 1 to 3 of four, both rows
+    expect(polygonToRle([1, -5, 9, -5, 9, 7, 1, 7], 2, 4).counts).to.deep.equal([2, 6]);
+    expect(polygonToRle([-9, 0, -3, 0, -3, 2, -9, 2], 2, 4).counts).to.deep.equal([8]);
+  });
+
+  it('are refused where they are none, or would take forever to draw', async () => {
+    for (const polygon of [
+      [0, 0, 4, 4],
+      [0, 0, 4, 4, 2],
+      [0, 0, 4, Number.NaN, 2, 2],
+      [0, 0, 1e6, 0, 0, 1],
+    ])
+      expect((await failure(() => polygonToRle(polygon, 9, 9))).code).to.equal('E_ARGUMENT');
+    const long = Array.from({ length: 2000 }, (_, i) => (i % 4 < 2 ? 1e5 : -1e5));
+    expect((await failure(() => polygonToRle(long, 9, 9))).code).to.equal('E_LIMIT');
   });
 });

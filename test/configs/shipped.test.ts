@@ -93,8 +93,12 @@ describe('the shipped configs', () => {
       const labels = Object.values(file.id2label!);
       const isOfMmdetection = name.endsWith('_mmdetection');
       expect([labels.length, labels.indexOf('person')]).to.deep.equal(isOfMmdetection ? [80, 0] : [91, 1]);
+      expect([file.anchor_rounding, file.box_clamp]).to.deep.equal(
+        isOfMmdetection ? ['none', 'both'] : [undefined, undefined],
+      );
+      const isTwoStage = isOfMmdetection && file.model_type === 'mask-rcnn';
       expect([file.background, file.roi_centres]).to.deep.equal(
-        isOfMmdetection ? ['last', 'half-pixel'] : [undefined, undefined],
+        isTwoStage ? ['last', 'half-pixel'] : [undefined, undefined],
       );
     }
   });

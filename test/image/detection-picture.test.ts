@@ -45,6 +45,31 @@ describe('detectionPicture', () => {
     expect(at(drawn, 15, 45)).to.deep.equal([128, 128, 128]);
     const other = { ...object([1, 1, 9, 9]), mask: Mask.fromPolygons([], 5, 5) };
     expect((await failure(() => detectionPicture(gray(60, 90), [other], CLASSES))).code).to.equal('E_SHAPE');
+    const turned = { ...object([1, 1, 9, 9]), mask: Mask.fromPolygons([], 90, 60) }; // as many pixels
+    expect((await failure(() => detectionPicture(gray(60, 90), [turned], CLASSES))).code).to.equal('E_SHAPE');
+  });
+
+  it('keeps labels in the picture: in the box where none fits above, and as far left as they need', async () => {
+    const top = await detectionPicture(gray(100, 200), [object([50, 10, 150, 90])], CLASSES);
+    expect(at(top, 60, 3), 'above the box').to.deep.equal([128, 128, 128]);
+    expect(at(top, 52, 14), 'in it').to.not.deep.equal([128, 128, 128]);
+    const right = await detectionPicture(gray(100, 200), [object([190, 40, 198, 90])], CLASSES);
+    expect(at(right, 160, 34)).to.not.deep.equal([128, 128, 128]);
+    // no room for a letter
+    const narrow = await detectionPicture(gray(60, 4), [object([0, 30, 4, 50])], CLASSES);
+    for (let y = 0; y < 28; y++) expect(at(narrow, 1, y)).to.deep.equal([128, 128, 128]);
+  });
+
+  it('draws the surest on top, in whatever order they come', async () => {
+    const [sure, unsure] = [object([10, 30, 80, 50], 'cat', 0.9), object([10, 30, 80, 50], 'dog', 0.4)];
+    const alone = await detectionPicture(gray(60, 90), [sure], CLASSES);
+    for (const both of [
+      [sure, unsure],
+      [unsure, sure],
+    ]) {
+      const drawn = await detectionPicture(gray(60, 90), both, CLASSES);
+      expect(at(drawn, 10, 18)).to.deep.equal(at(alone, 10, 18)); // the plate of the label
+    }
   });
 
   it('takes boxes outside of the picture, labels of any length and any character, and pictures of a pixel', async () => {

@@ -24,6 +24,8 @@ describe('Mask', () => {
       false,
       false,
     ]);
+    const full = Mask.fromValues([1, 1, -1, 0.5], 2, 2);
+    expect([full.area, full.has(2, 0), full.has(0, 2), full.has(0, -1)]).to.deep.equal([4, false, false, false]);
     expect(ring.box).to.deep.equal([1, 1, 3, 3]);
     expect(ring.bits.length).to.equal(3);
   });
@@ -96,6 +98,7 @@ describe('Mask', () => {
         () => Mask.fromValues([], 0, 3).toPNG(),
       ].map(async (make) => (await failure(make)).code),
     );
+    expect((await failure(() => new Mask(new Uint8Array(1), -2, -4))).code).to.equal('E_SHAPE');
     expect(codes).to.deep.equal(['E_SHAPE', ...Array(4).fill('E_ARGUMENT'), 'E_IMAGE']);
   });
 });

@@ -35,6 +35,14 @@ describe('RoIAlign', () => {
     expect(pool([])).to.deep.equal([]);
   });
 
+  it('holds the outermost cells for a cell beyond them, and no farther', () => {
+    // the middle of these boxes is a cell above the row, or a cell to the right of the last column
+    expect(pool([[0, 1, -1, 3, 0]])).to.deep.equal([1.5, 15]);
+    expect(pool([[0, 1, -1.25, 3, -0.25]])).to.deep.equal([0, 0]);
+    expect(pool([[0, 4, 0, 5, 1]])).to.deep.equal([3, 30]);
+    expect(pool([[0, 4.25, 0, 5.25, 1]])).to.deep.equal([0, 0]);
+  });
+
   it('takes the picture that the box names, and frees what it makes', () => {
     const before = tf.memory().numTensors;
     const x = tf.tensor4d([1, 2, 3], [3, 1, 1, 1]);

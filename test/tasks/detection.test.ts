@@ -1,15 +1,21 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import type { HeadPlugin } from '../../src/contracts.js';
+import { ConvNextV2Error } from '../../src/errors.js';
 import {
   ConvNextV2Backbone,
   ConvNextV2Config,
+  createRegistry,
+  defaultRegistry,
   FasterRCNN,
   FasterRCNNConfig,
   Mask,
   MaskRCNN,
   MaskRCNNConfig,
+  type ObjectDetectionPipeline,
   pipeline,
   useBackend,
 } from '../../src/index.js';
@@ -78,5 +84,66 @@ describe('detection pipelines', () => {
       backbone.dispose();
       expect((await failure(() => pipeline('object-detection', join(folder, 'backbone')))).code).to.equal('E_PLUGIN');
     });
+  });
+
+  describe('of any plugin', () => {
+    const seen: { readonly shape: readonly number[]; readonly largest: number }[][] = [];
+    /** Finds the same in each picture, and remembers what it was shown. */
+    const stub: HeadPlugin<null, 'object-detection'> = {
+      type: 'stub',
+      task: 'object-detection',
+      readConfig: () => null,
+      create: (scope) => ({
+        config: { id2label: { 0: 'cat' }, numLabels: 1 },
+        parameters: scope.parameters,
+        detect(pictures) {
+          if (pictures[0].shape[0] === 2)
+            throw new ConvNextV2Error('E_NON_FINITE', { path: 'x', wanted: 'y', got: 'z' });
+          seen.push(
+            pictures.map((picture) => ({
+              shape: picture.shape,
+              largest: tf.tidy(() => tf.max(picture).dataSync()[0]),
+            })),
+          );
+          const [boxes, scores] = [Float32Array.of(0, 1, 2, 3, 4, 5, 6, 7), Float32Array.of(0.75, 0.5)];
+          return pictures.map(() => ({ boxes, scores, labels: Int32Array.of(0, 9) }));
+        },
+        losses: () => ({}),
+        dispose() {},
+      }),
+    };
+    const white = (height: number, width: number) => {
+      return { data: new Uint8Array(3 * height * width).fill(255), height, width, channels: 3 };
+    };
+    const opened = async (work: (detect: ObjectDetectionPipeline) => Promise<void>) =>
+      inFolder(async (folder) => {
+        writeFileSync(join(folder, 'stub.json'), JSON.stringify({ model_type: 'stub' }));
+        const registry = createRegistry([stub], defaultRegistry());
+        const detect = await pipeline('object-detection', join(folder, 'stub.json'), { registry });
+        seen.length = 0;
+        await work(detect);
+        await detect.dispose();
+      });
+
+    it('show it pictures from 0 to 1, of any size, so many at once', () =>
+      opened(async (detect) => {
+        const before = tf.memory().numTensors;
+        await detect([white(1, 1), white(5000, 20), white(20, 5000)], { batchSize: 2 });
+        const whole = (...shape: readonly number[]) => ({ shape, largest: 1 });
+        expect(seen).to.deep.equal([[whole(1, 1, 3), whole(5000, 20, 3)], [whole(20, 5000, 3)]]);
+        expect((await failure(() => detect(white(2, 2)))).code).to.equal('E_NON_FINITE');
+        expect(tf.memory().numTensors).to.equal(before);
+      }));
+
+    it('give what scores as much as the threshold, by a number where a label has no name', () =>
+      opened(async (detect) => {
+        expect(await detect(white(9, 9), { threshold: 0.5 })).to.deep.equal([
+          { score: 0.75, label: 'cat', id: 0, box: { xmin: 0, ymin: 1, xmax: 2, ymax: 3 } },
+          { score: 0.5, label: 'LABEL_9', id: 9, box: { xmin: 4, ymin: 5, xmax: 6, ymax: 7 } },
+        ]);
+        expect((await detect(white(9, 9), { threshold: 0.51 })).length).to.equal(1);
+        expect((await detect(white(9, 9), { classes: ['cat'] })).length).to.equal(1);
+        expect(await detect([])).to.deep.equal([]);
+      }));
   });
 });
