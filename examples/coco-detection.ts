@@ -13,12 +13,14 @@ import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import {
   AdamW,
+  cocoTargets,
   type CocoResult,
   ConvNextV2Config,
   decodeImage,
   detectionPicture,
   encodePng,
   evaluateCoco,
+  findCocoPictures,
   Mask,
   MaskRCNN,
   MaskRCNNConfig,
@@ -26,6 +28,7 @@ import {
   pipeline,
   readCocoAnnotations,
   type RawImage,
+  type Tile,
 } from 'convnextv2';
 
 const { values } = parseArgs({
@@ -39,11 +42,11 @@ const [STEPS, SIDE, SEED] = [values.steps, values.side, values.seed].map(Number)
 const BATCH = 4;
 const FOLDER = 'out/coco';
 
-/** The classes: how far the outline is from the middle at each of its corners. */
-const SHAPES: Readonly<Record<string, readonly number[]>> = {
-  disc: Array(24).fill(1),
-  square: [1, 1, 1, 1],
-  star: [1, 0.4, 1, 0.4, 1, 0.4, 1, 0.4, 1, 0.4],
+/** The classes: how far the outline is from the middle at each of its corners, and the colour inside. */
+const SHAPES: Readonly<Record<string, { readonly corners: readonly number[]; readonly colour: readonly number[] }>> = {
+  disc: { corners: Array(24).fill(1), colour: [200, 40, 40] },
+  square: { corners: [1, 1, 1, 1], colour: [40, 90, 200] },
+  star: { corners: [1, 0.4, 1, 0.4, 1, 0.4, 1, 0.4, 1, 0.4], colour: [240, 200, 40] },
 };
 const NAMES = Object.keys(SHAPES);
 
@@ -71,14 +74,16 @@ function compose(photograph: RawImage, random: () => number) {
     if (placed.some((other) => Math.hypot(x - other.x, y - other.y) < radius + other.radius)) continue;
     const shape = NAMES[Math.floor(random() * NAMES.length)];
     const turn = random() * 2 * Math.PI;
-    const polygon = SHAPES[shape].flatMap((distance, i, { length }) => {
+    const { corners, colour } = SHAPES[shape];
+    const polygon = corners.flatMap((distance, i, { length }) => {
       const angle = turn + (2 * Math.PI * i) / length;
       return [x + radius * distance * Math.cos(angle), y + radius * distance * Math.sin(angle)];
     });
     const inside = Mask.fromPolygons([polygon], SIDE, SIDE).toValues();
-    const colour = [0, 1, 2].map(() => 255 * random());
+    const light = 0.7 + 0.6 * random();
     for (let i = 0; i < inside.length; i++) {
-      if (inside[i]) data.set(colour.map((value) => Math.max(0, Math.min(255, value + 30 * (random() - 0.5)))), 3 * i);
+      const noise = 40 * (random() - 0.5);
+      if (inside[i]) data.set(colour.map((value) => Math.max(0, Math.min(255, value * light + noise))), 3 * i);
     }
     placed.push({ x, y, radius, shape, polygon });
   }
@@ -107,7 +112,8 @@ async function writeDataSet(split: string, count: number, seed: number) {
   const categories = NAMES.map((name, i) => ({ id: 1 + i, name }));
   const file = `${FOLDER}/instances_${split}.json`;
   writeFileSync(file, JSON.stringify({ images, annotations, categories }));
-  return readCocoAnnotations(file);
+  const dataset = await readCocoAnnotations(file);
+  return { ...dataset, pictures: await findCocoPictures(dataset, `${FOLDER}/${split}`) };
 }
 
 const training = await writeDataSet('train', 128, SEED);
@@ -142,42 +148,24 @@ const config = new MaskRCNNConfig({
 });
 const model = await MaskRCNN.fromConfig(config, { seed: SEED });
 
+const targetOf = cocoTargets(training, config.id2label);
 const samples = await Promise.all(
-  training.images.map(async ({ id, file_name, width, height }) => {
-    const { data } = await decodeImage(`${FOLDER}/train/${file_name}`);
-    const own = training.annotations.filter(({ image_id }) => image_id === id);
-    return {
-      pixels: tf.tensor3d(
-        Float32Array.from(data, (value) => value / 255),
-        [height, width, 3],
-      ),
-      target: {
-        boxes: Float32Array.from(own.flatMap(({ bbox: [x, y, w, h] }) => [x, y, x + w, y + h])),
-        labels: Int32Array.from(own, ({ category_id }) => category_id),
-        masks: own.map(({ segmentation }) => Mask.fromPolygons(segmentation as number[][], height, width)),
-      },
-    };
+  training.images.map(async (image, i) => {
+    const { data, height, width } = await decodeImage(training.pictures[i]);
+    const shares = Float32Array.from(data, (value) => value / 255);
+    return { pixels: tf.tensor3d(shares, [height, width, 3]), target: targetOf(image) };
   }),
 );
-const optimizer = new AdamW([{ parameters: model.parameters.values() }], { learningRate: 2e-3, weightDecay: 0.01 });
-const random = randomNumbers(SEED + 3);
-let sums: Record<string, number> = {};
-const began = Date.now();
+const optimizer = new AdamW([{ parameters: model.parameters.values() }]);
+const random = randomNumbers(SEED);
 for (let step = 1; step <= STEPS; step++) {
   optimizer.learningRate = 4e-3 * Math.min(1, step / 20) * (1 - (step - 1) / STEPS) ** 0.9;
   const batch = Array.from({ length: BATCH }, () => samples[Math.floor(random() * samples.length)]);
-  optimizer.step(() => {
-    const losses = model.losses(
-      batch.map(({ pixels }) => pixels),
-      batch.map(({ target }) => target),
-      { training: true, seed: step },
-    );
-    for (const [name, loss] of Object.entries(losses)) sums[name] = (sums[name] ?? 0) + loss.dataSync()[0] / 5;
-    return tf.addN(Object.values(losses)) as tf.Scalar;
+  const [pixels, targets] = [batch.map(({ pixels }) => pixels), batch.map(({ target }) => target)];
+  const loss = optimizer.step(() => {
+    return tf.addN(Object.values(model.losses(pixels, targets, { training: true, seed: step }))) as tf.Scalar;
   });
-  if (step % 5 > 0) continue;
-  console.error(`step ${step} ${Date.now() - began}: ${Object.entries(sums).map(([name, sum]) => `${name} ${sum.toFixed(3)}`).join(', ')}`);
-  sums = {};
+  if (step % 10 === 0) console.error(`step ${step}: loss ${loss.toFixed(3)}`);
 }
 await model.savePretrained('out/coco-mask-rcnn');
 tf.dispose(samples.map(({ pixels }) => pixels));
@@ -186,15 +174,24 @@ model.dispose();
 
 const detect = await pipeline('instance-segmentation', 'out/coco-mask-rcnn');
 const results: CocoResult[] = [];
-for (const { id: image_id, file_name } of validation.images) {
-  for (const { score, id, box, mask } of await detect(`${FOLDER}/val/${file_name}`, { threshold: 0.05 })) {
-    const { xmin, ymin, xmax, ymax } = box;
-    const bbox = [xmin, ymin, xmax - xmin, ymax - ymin];
+const tiles: Tile[] = [];
+for (const [i, { id: image_id, file_name }] of validation.images.entries()) {
+  const objects = await detect(validation.pictures[i], { threshold: 0.05 });
+  for (const { score, id, box, mask } of objects) {
+    const bbox = [box.xmin, box.ymin, box.xmax - box.xmin, box.ymax - box.ymin];
     results.push({ image_id, category_id: id, score, bbox, segmentation: mask!.toRLE() });
   }
-}
-for (const kind of ['bbox', 'segm'] as const) {
-  const { AP, AP50 } = evaluateCoco(validation, results, kind).stats;
-  console.log(`${kind}: AP ${AP.toFixed(3)}, AP50 ${AP50.toFixed(3)}`);
+  if (i >= 6) continue;
+  const sure = objects.filter(({ score }) => score > 0.5);
+  const photograph = await decodeImage(validation.pictures[i]);
+  tiles.push({ image: await detectionPicture(photograph, sure, NAMES), lines: [file_name] });
 }
 await detect.dispose();
+
+for (const kind of ['bbox', 'segm'] as const) {
+  const { stats, categories } = evaluateCoco(validation, results, kind);
+  console.log(`${kind}: AP ${stats.AP.toFixed(3)}, AP50 ${stats.AP50.toFixed(3)}`);
+  for (const { name, AP50 } of categories) console.log(`  ${name}: AP50 ${AP50.toFixed(3)}`);
+}
+writeFileSync('out/coco-detection.png', await encodePng(pictureSheet([tiles.slice(0, 3), tiles.slice(3)], 256)));
+console.log('wrote out/coco-detection.png and out/coco-mask-rcnn');

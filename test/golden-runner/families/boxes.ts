@@ -16,7 +16,7 @@ import { groupedNms, nms as plainNms } from '../../../src/boxes/nms.js';
 import { pasteMask } from '../../../src/boxes/paste.js';
 import { type Polygon, polygonToRle } from '../../../src/boxes/polygon.js';
 import { area, boxOf, compress, encode, merge, readRle } from '../../../src/boxes/rle.js';
-import { checkCocoAnnotations } from '../../../src/data/coco.js';
+import { readCocoAnnotations } from '../../../src/data/coco.js';
 import { decodeImage } from '../../../src/image/decode.js';
 import { cocoOverlap, type Place } from '../../../src/metrics/coco.js';
 import { evaluateCoco } from '../../../src/metrics/coco-eval.js';
@@ -184,7 +184,7 @@ export async function losses(folder: string, spec: Case): Promise<string[]> {
 
 /** COCO's twelve numbers and those of each category, for boxes and masks. */
 export async function cocoEval(folder: string, spec: Case): Promise<string[]> {
-  const truths = checkCocoAnnotations(await readJson(folder, spec, 'truths'), 'truths');
+  const truths = await readCocoAnnotations(join(folder, spec.files.truths));
   const outputs = await readJson(folder, spec, 'outputs');
   const failures: string[] = [];
   for (const kind of ['bbox', 'segm'] as const) {
