@@ -2,20 +2,20 @@
  * A detector trained from nothing: composes a small data set in COCO's form, trains a narrow Mask R-CNN on it, and measures it on
  * pictures that it has not seen.
  *
- * npx tsx examples/coco-detection.ts [--steps 300] [--side 96] [--seed 1]
+ * npx tsx examples/coco-detection.ts [--steps 300] [--seed 1]
  *
  * Prints the average precision of boxes and masks, and writes out/coco (the data set), out/coco-mask-rcnn (the model, for
- * `convnextv2 detect` and `eval-detection`) and out/coco-detection.png (what it found in four of the pictures). The pictures are
- * pieces of photographs with discs, squares and stars on them, in any colour: a class is a shape alone.
+ * `convnextv2 detect` and `eval-detection`) and out/coco-detection.png (what it found in six of the pictures). The pictures are
+ * pieces of photographs with discs, squares and stars on them. A minute on two cores with the native kernels, and an hour without.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import {
   AdamW,
-  cocoTargets,
   type CocoResult,
   ConvNextV2Config,
+  cocoTargets,
   decodeImage,
   detectionPicture,
   encodePng,
@@ -26,20 +26,21 @@ import {
   MaskRCNNConfig,
   pictureSheet,
   pipeline,
-  readCocoAnnotations,
   type RawImage,
+  readCocoAnnotations,
   type Tile,
 } from 'convnextv2';
 
 const { values } = parseArgs({
   options: {
     steps: { type: 'string', default: '300' },
-    side: { type: 'string', default: '96' },
     seed: { type: 'string', default: '1' },
   },
 });
-const [STEPS, SIDE, SEED] = [values.steps, values.side, values.seed].map(Number);
+const [STEPS, SEED] = [Number(values.steps), Number(values.seed)];
 const BATCH = 4;
+/** Sides of the pictures, and of what the model makes of them, in pixels. */
+const [SIDE, SEEN] = [192, 64];
 const FOLDER = 'out/coco';
 
 /** The classes: how far the outline is from the middle at each of its corners, and the colour inside. */
@@ -83,7 +84,11 @@ function compose(photograph: RawImage, random: () => number) {
     const light = 0.7 + 0.6 * random();
     for (let i = 0; i < inside.length; i++) {
       const noise = 40 * (random() - 0.5);
-      if (inside[i]) data.set(colour.map((value) => Math.max(0, Math.min(255, value * light + noise))), 3 * i);
+      if (inside[i])
+        data.set(
+          colour.map((value) => Math.max(0, Math.min(255, value * light + noise))),
+          3 * i,
+        );
     }
     placed.push({ x, y, radius, shape, polygon });
   }
@@ -128,14 +133,13 @@ const config = new MaskRCNNConfig({
     initializerRange: 0.1,
   }),
   id2label: { ...['background', ...NAMES] },
-  minSize: SIDE,
-  maxSize: SIDE,
+  minSize: SEEN,
+  maxSize: SEEN,
   extraLevels: 'none',
   anchorSizes: [[16], [24], [40]],
   aspectRatios: [1],
   outChannels: 32,
   representationSize: 64,
-  boxPoolSize: 7,
   maskPoolSize: 7,
   maskLayers: [32, 32],
   maskDimReduced: 32,

@@ -81,7 +81,10 @@ export async function readCocoResults(path: string): Promise<readonly CocoResult
  * Where the pictures of a dataset lie, in its order. Throws E_SOURCE for the first that is not in the folder, with the nearest
  * name.
  */
-export async function findCocoPictures({ images }: Pick<CocoDataset, 'images'>, folder: string): Promise<readonly string[]> {
+export async function findCocoPictures(
+  { images }: Pick<CocoDataset, 'images'>,
+  folder: string,
+): Promise<readonly string[]> {
   const paths: string[] = [];
   for (const [i, { file_name }] of images.entries()) {
     const path = join(folder, file_name);

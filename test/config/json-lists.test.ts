@@ -95,7 +95,10 @@ describe('JSON of long lists', () => {
       expect(items).to.have.length(3e5);
       expect(items[299_999]).to.deep.equal({ id: 299_999 });
       await writeFile(path, Buffer.from([0x5b, 0x22, 0xff, 0x22, 0x5d]));
-      expect(await failure(() => readJsonLists(path, [], () => {}))).to.include({ code: 'E_JSON', path: `${path}: [0]` });
+      expect(await failure(() => readJsonLists(path, [], () => {}))).to.include({
+        code: 'E_JSON',
+        path: `${path}: [0]`,
+      });
       for (const none of [folder, join(folder, 'none.json'), join(path, 'inside')]) {
         expect((await failure(() => readJsonLists(none, [], () => {}))).code).to.equal('E_SOURCE');
       }
