@@ -56,6 +56,6 @@ export function proposeBoxes(
     );
     const large = takeBoxes(boxes, kept);
     const take = (values: readonly number[]) => kept.map((i) => values[i]);
-    return takeBoxes(large, groupedNms(large, take(scores), take(level), nmsThreshold).slice(0, after));
+    return takeBoxes(large, groupedNms(large, take(scores), take(level), nmsThreshold, after));
   });
 }

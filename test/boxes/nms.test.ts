@@ -23,6 +23,9 @@ describe('nms', () => {
   it('goes group by group, and gives all by falling score', () => {
     expect(groupedNms(THREE, [0.7, 0.8, 0.9], [1, 1, 1], 0.5)).to.deep.equal([2, 1]);
     expect(groupedNms(THREE, [0.7, 0.8, 0.9], [0, 1, 1], 0.5)).to.deep.equal([2, 1, 0]);
+    for (const most of [0, 1, 2, 3, 4]) {
+      expect(groupedNms(THREE, [0.7, 0.8, 0.9], [0, 1, 1], 0.5, most)).to.deep.equal([2, 1, 0].slice(0, most));
+    }
   });
 
   describe('soft', () => {
