@@ -4,6 +4,7 @@ import {
   conv2d,
   depthwiseConv,
   dropPath,
+  type FusedLayer,
   fused,
   globalResponseNorm,
   identity,
@@ -31,7 +32,11 @@ interface BlockOptions {
  * The block of ConvNeXt V2 (Woo et al. 2023, figure 5): depthwise 7x7, norm, a linear map to four times the channels, GELU,
  * global response norm, and back. V1 (Liu et al. 2022) has no response norm, and scales the channels at the end instead.
  */
-function convNextBlock(scope: Scope, config: ConvNextConfigBase, { channels, dropRate, index }: BlockOptions): Layer {
+function convNextBlock(
+  scope: Scope,
+  config: ConvNextConfigBase,
+  { channels, dropRate, index }: BlockOptions,
+): FusedLayer {
   const { modelType, hiddenAct, initializerRange: deviation, layerScaleInitValue } = config;
   const dwconv = depthwiseConv(scope.within('dwconv'), { channels, kernel: 7, padding: 3, deviation });
   const norm = layerNorm(scope.within('layernorm'), { channels, epsilon: NORM_EPSILON });
@@ -43,9 +48,10 @@ function convNextBlock(scope: Scope, config: ConvNextConfigBase, { channels, dro
   const scale =
     layerScaleInitValue > 0 ? layerScale(scope, 'layer_scale_parameter', channels, layerScaleInitValue) : identity;
   const drop = dropPath(dropRate, index);
-  const block: Layer = (x, mode) => tf.add(x, drop(scale(pwconv2(grn(act(pwconv1(norm(dwconv(x))))))), mode));
-  const kernel = `${modelType}Block:${typeof hiddenAct === 'function' ? 'custom' : hiddenAct}`;
-  return fused(kernel, block, { dwconv, norm, pwconv1, grn, pwconv2, scale });
+  return {
+    formula: (x, mode) => tf.add(x, drop(scale(pwconv2(grn(act(pwconv1(norm(dwconv(x))))))), mode)),
+    parts: { dwconv, norm, pwconv1, grn, pwconv2, scale },
+  };
 }
 
 /** Patches of the picture to the channels of the first stage, and a norm. */
@@ -68,7 +74,7 @@ function downsampling(scope: Scope, from: number, to: number, deviation: number)
 
 /** Stage `i` (0 the first after the stem): blocks at one size, with downsampling before all but the first stage's. */
 function stage(scope: Scope, config: ConvNextConfigBase, i: number): Layer {
-  const { depths, hiddenSizes, dropPathRate, initializerRange } = config;
+  const { modelType, hiddenAct, depths, hiddenSizes, dropPathRate, initializerRange } = config;
   const channels = hiddenSizes[i];
   const before = depths.slice(0, i).reduce((sum, depth) => sum + depth, 0);
   const all = depths.reduce((sum, depth) => sum + depth, 0);
@@ -81,7 +87,8 @@ function stage(scope: Scope, config: ConvNextConfigBase, i: number): Layer {
     const dropRate = (dropPathRate * index) / Math.max(1, all - 1); // linspace(0, dropPathRate, all)
     return convNextBlock(scope.within('layers').within(j), config, { channels, dropRate, index });
   });
-  return sequence([down, ...blocks]);
+  const kernel = `${modelType}Blocks:${typeof hiddenAct === 'function' ? 'custom' : hiddenAct}`;
+  return sequence([down, fused(kernel, blocks)]);
 }
 
 /** A ConvNeXt without its head: the stem and the stages, each a layer, shallow to deep. */

@@ -205,16 +205,26 @@ export function dropPath(rate: number, index: number): Layer {
   };
 }
 
+/** A layer as its formula, and the parts that the formula is made of. */
+export interface FusedLayer {
+  readonly formula: Layer;
+  readonly parts: Readonly<Record<string, WithParameters>>;
+}
+
 /**
- * A layer that stands in the code once, as its formula, and runs as one kernel where the active backend has it. The kernel
- * gets x and the parts' parameters as `part.parameter`; in training, or with a gradient asked for, the formula runs.
+ * Layers, one after the other, that stand in the code once, as their formulas, and run as one kernel where the active backend
+ * has it. The kernel gets x and the parameters of the parts as `0.part.parameter`, the first layer being 0; in training, or with a
+ * gradient asked for, the formulas run.
  */
-export function fused(kernel: string, formula: Layer, parts: Readonly<Record<string, WithParameters>>): Layer {
-  const parameters = Object.entries(parts).flatMap(([part, { parameters }]) =>
-    Object.entries(parameters).map(([name, parameter]) => [`${part}.${name}`, parameter] as const),
+export function fused(kernel: string, layers: readonly FusedLayer[]): Layer {
+  const formula = sequence(layers.map((layer) => layer.formula));
+  const parameters = layers.flatMap(({ parts }, i) =>
+    Object.entries(parts).flatMap(([part, { parameters }]) =>
+      Object.entries(parameters).map(([name, parameter]) => [`${i}.${part}.${name}`, parameter] as const),
+    ),
   );
   return (x, mode) => {
-    if (mode?.training) return tf.tidy(() => formula(x, mode));
+    if (mode?.training) return formula(x, mode);
     const tensors = Object.fromEntries(parameters.map(([name, { variable }]) => [name, variable]));
     return runOp(kernel, { x, ...tensors }, {}, () => formula(x, mode));
   };

@@ -7,6 +7,7 @@ import {
   conv2d,
   depthwiseConv,
   dropPath,
+  type FusedLayer,
   fused,
   globalResponseNorm,
   identity,
@@ -328,11 +329,11 @@ describe('fused', () => {
         runs.formula++;
         return tf.add(scale(proj(x)), mode?.training ? 1 : 0);
       };
-      return fused('TestFused', formula, { proj, scale });
+      return fused('TestFused', [{ formula, parts: { proj, scale } }]);
     }, values);
     const kernelFunc: tf.KernelFunc = ({ inputs }) => {
       calls.push(inputs);
-      const [x, weight, bias, scale] = ['x', 'proj.weight', 'proj.bias', 'scale.scale'].map(
+      const [x, weight, bias, scale] = ['x', '0.proj.weight', '0.proj.bias', '0.scale.scale'].map(
         (name) => inputs[name] as tf.Tensor,
       );
       return tf.tidy(() => tf.reshape(tf.mul(tf.add(tf.dot(tf.reshape(x, [-1, 2]), weight), bias), scale), x.shape));
@@ -350,12 +351,19 @@ describe('fused', () => {
     expect(tensorsLeft(() => layer(x))).to.equal(0);
   });
 
+  it('runs layers one after the other, and frees what lies between', () => {
+    const add = (amount: number): FusedLayer => ({ formula: (x) => tf.add(tf.mul(x, 2), amount), parts: {} });
+    const [layer, x] = [fused('TestFused', [add(1), add(5)]), maps([3, 4], [1, 1, 1, 2])];
+    expect([...layer(x).dataSync()]).to.deep.equal([(3 * 2 + 1) * 2 + 5, (4 * 2 + 1) * 2 + 5]);
+    expect(tensorsLeft(() => layer(x))).to.equal(0);
+  });
+
   it('runs the kernel where there is one, with the parameters by their names', () => {
     const { layer, kernelFunc, calls, runs } = makeFused();
     const y = withKernel('TestFused', kernelFunc, () => layer(maps(X, [1, 2, 1, 2]), { training: false }));
     expect([...y.dataSync()]).to.deep.equal(WANTED);
-    expect(Object.keys(calls[0])).to.deep.equal(['x', 'proj.weight', 'proj.bias', 'scale.scale']);
-    expect(calls[0]['proj.weight']).to.equal(filled[0].variable);
+    expect(Object.keys(calls[0])).to.deep.equal(['x', '0.proj.weight', '0.proj.bias', '0.scale.scale']);
+    expect(calls[0]['0.proj.weight']).to.equal(filled[0].variable);
     expect(runs.formula).to.equal(0);
   });
 

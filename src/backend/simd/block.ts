@@ -2,18 +2,30 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type { Inputs, SimdBackend } from './kernel.js';
 import type { BlockWeights } from './native.js';
 
-/** ConvNeXt's block, whole: see native/src/block.h. The parts are named as in backbones/convnext/network.ts. */
-export function block(backend: SimdBackend, inputs: Inputs): tf.TensorInfo {
-  const { x } = inputs;
+/** ConvNeXt's blocks, one after the other: see native/src/block.h. Their parts are named as in backbones/convnext/network.ts. */
+export function blocks(backend: SimdBackend, { x, ...parameters }: Inputs): tf.TensorInfo {
   const [n, height, width, channels] = x.shape;
-  const parameters = Object.entries(inputs).filter(([name]) => name !== 'x');
-  const weights = backend.packedTogether<BlockWeights>(
-    parameters.map(([, tensor]) => tensor),
-    () => packBlock(backend, new Map(parameters.map(([name, tensor]) => [name, backend.floats(tensor)])), channels),
+  const weights = backend.packedTogether(Object.values(parameters), () =>
+    valuesOfBlocks(backend, parameters).map((values) => packBlock(backend, values, channels)),
   );
-  return backend.output(x.shape, (out) => {
-    backend.native.block(weights, channels, backend.floats(x), n, height, width, out);
-  });
+  return weights.reduce((input, of) => {
+    const output = backend.output(x.shape, (out) => {
+      backend.native.block(of, channels, backend.floats(input), n, height, width, out);
+    });
+    if (input !== x) backend.disposeIntermediateTensorInfo(input);
+    return output;
+  }, x);
+}
+
+/** For each block its values by name; `2.norm.bias` is `norm.bias` of the third. */
+function valuesOfBlocks(backend: SimdBackend, parameters: Inputs): readonly Map<string, Float32Array>[] {
+  const values: Map<string, Float32Array>[] = [];
+  for (const [name, tensor] of Object.entries(parameters)) {
+    const [, block, own] = /^(\d+)\.(.+)$/.exec(name)!;
+    values[Number(block)] ??= new Map();
+    values[Number(block)].set(own, backend.floats(tensor));
+  }
+  return values;
 }
 
 function packBlock({ native }: SimdBackend, values: ReadonlyMap<string, Float32Array>, c: number): BlockWeights {

@@ -1,5 +1,5 @@
 import { ARITHMETIC, adamW } from './arithmetic.js';
-import { block } from './block.js';
+import { blocks } from './block.js';
 import { convolution, depthwiseConvolution, normedConvolution } from './convolution.js';
 import { convolveGradient } from './convolution-gradient.js';
 import { concat, gather, pad, slice, transpose } from './copies.js';
@@ -52,8 +52,8 @@ export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
   'ConvNextV2DepthwiseConvGrad:7+3': depthwiseGradient,
 };
 
-/** Those of whole ConvNeXt blocks, V2's and V1's. */
+/** Those of a stage's ConvNeXt blocks, V2's and V1's. */
 export const BLOCK_KERNELS: Readonly<Record<string, Simd>> = {
-  'convnextv2Block:gelu': block,
-  'convnextBlock:gelu': block,
+  'convnextv2Blocks:gelu': blocks,
+  'convnextBlocks:gelu': blocks,
 };
