@@ -14,28 +14,22 @@ INLINE vf atMost(vf x, vf high) { return x > high ? high : x; }
 #if LANES == 16
 #define PIECES(name) name##32
 #define SCALE(name) name##_SCALE32
-static const int DEGREE = 3;
 INLINE vf pick(const float *coefficients, vi i) {
   return (vf)_mm512_permutex2var_ps((__m512)load(coefficients), (__m512i)i, (__m512)load(coefficients + 16));
 }
 #elif LANES == 8
-#define PIECES(name) name##16
-#define SCALE(name) name##_SCALE16
-static const int DEGREE = 4;
-INLINE vf pick(const float *coefficients, vi i) {
-  const __m256 low = _mm256_permutevar8x32_ps((__m256)load(coefficients), (__m256i)i);
-  const __m256 high = _mm256_permutevar8x32_ps((__m256)load(coefficients + 8), (__m256i)i);
-  return (vf)_mm256_blendv_ps(low, high, (__m256)(i << 28));  // bit 3 of the index, moved to the sign
-}
+#define PIECES(name) name##8
+#define SCALE(name) name##_SCALE8
+INLINE vf pick(const float *coefficients, vi i) { return (vf)_mm256_permutevar8x32_ps((__m256)load(coefficients), (__m256i)i); }
 #endif
 
 #if LANES >= 8
 /** The polynomial of the piece that a >= 0 falls into. */
-INLINE vf piecewise(const float (&pieces)[DEGREE + 1][2 * LANES], float scale, vf a) {
+template <int terms, int count> INLINE vf piecewise(const float (&pieces)[terms][count], float scale, vf a) {
   const vf t = a * scale + 12582912.f;  // 1.5 * 2^23: the low bits of the sum are the nearest whole number
   const vf d = a * scale - (t - 12582912.f);
-  vf p = pick(pieces[DEGREE], (vi)t);
-  UNROLL for (int j = DEGREE - 1; j >= 0; j--) p = p * d + pick(pieces[j], (vi)t);
+  vf p = pick(pieces[terms - 1], (vi)t);
+  UNROLL for (int j = terms - 2; j >= 0; j--) p = p * d + pick(pieces[j], (vi)t);
   return p;
 }
 

@@ -50,8 +50,8 @@ def odd(name, f, clamp, degree):
 
 print("// Written by native/tools/fit-gelu.py, which says what the numbers are.\n#pragma once")
 print(f"static const float TAIL_CLAMP = {CLAMP}f, SLOPE_CLAMP = {SLOPE_CLAMP}f;")
-for count, degree in (32, 3), (16, 4):
+for count, degree, slope_degree in (32, 3, 3), (8, 5, 6):
     pieces("TAIL", tail, CLAMP, count, degree)
-    pieces("SLOPE", slope, SLOPE_CLAMP, count, degree)
+    pieces("SLOPE", slope, SLOPE_CLAMP, count, slope_degree)
 odd("ODD", lambda s: mp.erf(s / mp.sqrt(2)) / (2 * s), ODD_CLAMP, 14)
 odd("ODD_SLOPE", lambda s: (mp.mpf(1) / 2 - slope(s)) / s, SLOPE_CLAMP, 17)
