@@ -65,7 +65,7 @@ export function conv2d(
     (x: tf.Tensor4D) => {
       const filter = weight.variable as tf.Variable<tf.Rank.R4>;
       // the gradient of tfjs' own is slow, but for patches that do not overlap
-      if (gradientAsked() && stride === 1 && kernel > 1) {
+      if (gradientAsked() && stride === 1 && kernel > Math.max(1, padding)) {
         const y = tf.add<tf.Tensor4D>(convolve(x, filter, padding), bias.variable);
         return activation === 'relu' ? tf.relu(y) : y;
       }
