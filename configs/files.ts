@@ -493,7 +493,7 @@ export interface FasterRCNNConfigFile {
    */
   rpn_nms_thresh?: number;
   /**
-   * The least side of a proposal, in pixels.
+   * The least side of a proposal, in pixels; 0 for any with an area, as mmdetection.
    */
   rpn_min_size?: number;
   /**
@@ -729,7 +729,7 @@ export interface MaskRCNNConfigFile {
    */
   rpn_nms_thresh?: number;
   /**
-   * The least side of a proposal, in pixels.
+   * The least side of a proposal, in pixels; 0 for any with an area, as mmdetection.
    */
   rpn_min_size?: number;
   /**

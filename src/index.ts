@@ -17,7 +17,16 @@ export { type KnownModel, knownModels } from './config/known-models.js';
 export { alignSelection } from './config/selection.js';
 export type * from './contracts.js';
 export { findLabelledPictures, type LabelledPicture, readLabels } from './data/ade20k.js';
-export { type CocoDataset, type CocoImage, readCocoAnnotations, readCocoResults } from './data/coco.js';
+export {
+  type CocoAnnotation,
+  type CocoDataset,
+  type CocoImage,
+  type CocoReadOptions,
+  findCocoPictures,
+  readCocoAnnotations,
+  readCocoResults,
+} from './data/coco.js';
+export { cocoTargets } from './data/coco-targets.js';
 export { ConvNextV2Error, ERROR_CODES, type ErrorCode, type Problem } from './errors.js';
 export { AutoImageProcessor } from './image/auto.js';
 export { decodeImage } from './image/decode.js';

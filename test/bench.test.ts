@@ -78,3 +78,26 @@ describe('bench/forward.mjs', function () {
     expect(stderr).to.match(/^onnxruntime is left out: .+\nnonsense is left out: E_BACKEND.+\n$/);
   });
 });
+
+// runs the built package: npm run build
+describe('bench/detection.mjs', function () {
+  this.timeout(60_000);
+
+  it('splits the time of a call, with as many objects as there may be', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'convnextv2-bench-'));
+    try {
+      const json = join(folder, 'out.json');
+      const smallest = ['--sizes', 'atto', '--height', '64', '--width', '96', '--threads', '1', '--runs', '1'];
+      await promisify(execFile)(process.execPath, ['bench/detection.mjs', ...smallest, '--json', json]);
+      const [{ job, min, found, parts }] = JSON.parse(readFileSync(json, 'utf8')).rows;
+      expect([job, found]).to.deep.equal(['mask-rcnn atto 64 x 96', 100]);
+      const names = ['batch', 'pyramid', 'proposals', 'box head', 'selection', 'mask head', 'masks drawn', 'backbone'];
+      expect(parts).to.have.all.keys(names);
+      const values: readonly number[] = Object.values(parts);
+      expect(Math.min(...values)).to.be.at.least(0);
+      expect(min).to.be.above(0);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});

@@ -8,6 +8,7 @@ const run = promisify(execFile);
 /** What makes an example small enough. */
 const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   'ade20k-segmentation.ts': ['--steps', '60', '--side', '32'],
+  'coco-detection.ts': ['--steps', '150'],
 };
 
 /** Each example, and what its output must say. */
@@ -16,6 +17,14 @@ const EXAMPLES: Readonly<Record<string, (output: string) => void>> = {
     const [untrained, trained] = [...output.matchAll(/mIoU ([\d.]+)/g)].map(([, share]) => Number(share));
     expect(untrained).to.be.below(0.2);
     expect(trained).to.be.above(0.6);
+  },
+  'coco-detection.ts': (output) => {
+    const precisions = [...output.matchAll(/^(?:bbox|segm): AP [\d.]+, AP50 ([\d.]+)$/gm)].map(([, AP50]) =>
+      Number(AP50),
+    );
+    expect(precisions).to.have.length(2);
+    expect(Math.min(...precisions)).to.be.above(0.5);
+    expect(output).to.contain('wrote out/coco-detection.png');
   },
   'downstream-model.ts': (output) => {
     const losses = [...output.matchAll(/loss ([\d.]+)/g)].map(([, loss]) => Number(loss));
@@ -64,6 +73,6 @@ describe('examples', () => {
         ...(ARGUMENTS[file] ?? []),
       ]);
       check(stdout);
-    }).timeout(120_000);
+    }).timeout(240_000);
   }
 });

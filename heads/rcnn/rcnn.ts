@@ -53,6 +53,7 @@ export abstract class RCNN<
     observe('box.logits', boxes.logits);
     observe('box.deltas', boxes.deltas);
     const found = selectDetections(boxes, proposals, batch.sizes, this.#background, this.config.settings);
+    for (const [i, { boxes }] of found.entries()) observe(`found.${i}`, boxes);
     return this.findMore(input, found, inOriginals(found, batch));
   }
 

@@ -108,11 +108,7 @@ export function maskLoss(logits: tf.Tensor4D, objects: readonly Samples[], targe
 /** Of masks [n, s, s, classes] those of each one's own class, [n, s, s]. */
 export function ownClass(masks: tf.Tensor4D, classes: Int32Array): tf.Tensor3D {
   const [n, height, width, count] = masks.shape;
-  return tf.tidy(() => {
-    const planes = tf.reshape(tf.transpose(masks, [0, 3, 1, 2]), [n * count, height, width]) as tf.Tensor3D;
-    return takeRows(
-      planes,
-      classes.map((label, i) => i * count + label),
-    );
-  });
+  const cells = height * width;
+  const indices = Int32Array.from({ length: n * cells }, (_, i) => i * count + classes[Math.floor(i / cells)]);
+  return tf.tidy(() => tf.reshape(takeRows(tf.reshape(masks, [-1]), indices), [n, height, width]) as tf.Tensor3D);
 }

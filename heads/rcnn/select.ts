@@ -57,7 +57,10 @@ function bestOf(
   const kept =
     boxNms === 'soft'
       ? softNms(boxes, scores, labels, { ...SOFT, threshold: boxNmsThresh })
-      : groupedNms(boxes, scores, labels, boxNmsThresh).map((index) => ({ index, score: scores[index] }));
+      : groupedNms(boxes, scores, labels, boxNmsThresh, boxDetectionsPerImg).map((index) => ({
+          index,
+          score: scores[index],
+        }));
   const best = kept.slice(0, boxDetectionsPerImg);
   return {
     boxes: takeBoxes(

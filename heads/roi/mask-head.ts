@@ -50,9 +50,9 @@ function doubling(scope: Scope, from: number, to: number): Layer {
     tf.tidy(() => {
       const [n, h, w] = x.shape;
       const matrix = tf.reshape(weight.variable, [from, 4 * to]) as tf.Tensor2D;
-      const cells = tf.matMul(tf.reshape(x, [n * h * w, from]) as tf.Tensor2D, matrix);
+      const a = tf.reshape(x, [n * h * w, from]) as tf.Tensor2D;
+      const cells = tf.fused.matMul({ a, b: matrix, bias: tf.tile(bias.variable, [4]), activation: 'relu' });
       const apart = tf.reshape(cells, [n * h, w, 2, 2 * to]); // each row of cells as two rows of pairs
-      const doubled = tf.reshape(tf.transpose(apart, [0, 2, 1, 3]), [n, 2 * h, 2 * w, to]) as tf.Tensor4D;
-      return tf.relu(tf.add<tf.Tensor4D>(doubled, bias.variable));
+      return tf.reshape(tf.transpose(apart, [0, 2, 1, 3]), [n, 2 * h, 2 * w, to]) as tf.Tensor4D;
     });
 }

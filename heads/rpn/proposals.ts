@@ -10,11 +10,14 @@ export interface ProposalOptions {
   /** How many of a picture are left after it. */
   readonly after: number;
   readonly nmsThreshold: number;
-  /** The least side, in pixels. */
+  /** The least side, in pixels; 0 for boxes with an area (mmdetection). */
   readonly minSize: number;
   readonly scoreThreshold: number;
   readonly clamp: 'above' | 'both';
 }
+
+/** The least number above 0 that float32 has. */
+const LEAST = 2 ** -149;
 
 /** Changes of anchors are not weighted. */
 export const RPN_WEIGHTS = [1, 1, 1, 1] as const;
@@ -48,9 +51,11 @@ export function proposeBoxes(
     const boxes = joinBoxes(best.map(({ boxes }) => boxes));
     const scores = best.flatMap(({ scores }) => scores);
     const level = best.flatMap(({ scores }, i) => scores.map(() => i));
-    const kept = largeEnough(boxes, minSize).filter((i) => scores[i] >= Math.fround(scoreThreshold));
+    const kept = largeEnough(boxes, minSize === 0 ? LEAST : minSize).filter(
+      (i) => scores[i] >= Math.fround(scoreThreshold),
+    );
     const large = takeBoxes(boxes, kept);
     const take = (values: readonly number[]) => kept.map((i) => values[i]);
-    return takeBoxes(large, groupedNms(large, take(scores), take(level), nmsThreshold).slice(0, after));
+    return takeBoxes(large, groupedNms(large, take(scores), take(level), nmsThreshold, after));
   });
 }

@@ -214,18 +214,18 @@ napi_value softmax(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// suppress(boxes [n, 4], order [count], threshold, kept [count])
+// suppress(boxes [n, 4], order [count], groups [n], threshold, most, kept [count])
 napi_value suppress(napi_env env, napi_callback_info info) {
   Call call(env, info);
   long length = 0, count = 0;
   const float *boxes = call.floats(0, -1, &length);
-  const int32_t *order = call.ints(1, -1, &count);
-  uint8_t *kept = call.bytes(3, count);
+  const int32_t *order = call.ints(1, -1, &count), *groups = call.ints(2, length / 4);
+  uint8_t *kept = call.bytes(5, count);
   for (long i = 0; call.ok() && i < count; i++) {
     if (order[i] < 0 || order[i] >= length / 4) call.fail("a box is out of range");
   }
-  const double threshold = call.number(2);
-  if (call.ok()) call.kernels->suppress(boxes, order, count, threshold, kept);
+  const double threshold = call.number(3), most = call.number(4);
+  if (call.ok()) call.kernels->suppress(boxes, order, groups, count, threshold, most, kept);
   return nullptr;
 }
 

@@ -69,8 +69,8 @@ struct Kernels {
   void (*unary)(Unary op, const float *x, long count, float *out);
   void (*clip)(const float *x, long count, Limits limits, float *out);
   void (*softmax)(const float *x, long rows, long n, float *out);
-  /** kept[i] tells whether box order[i] overlaps no kept one before it by more than `threshold`: see src/boxes/nms.ts. */
-  void (*suppress)(const float *boxes, const int32_t *order, long count, double threshold, uint8_t *kept);
+  /** kept[i] tells whether box order[i] is kept, of `most` at most: see src/boxes/nms.ts. */
+  void (*suppress)(const float *boxes, const int32_t *order, const int32_t *groups, long count, double threshold, double most, uint8_t *kept);
   /** x [outer, reduced, inner] to out [outer, inner]. */
   void (*sum)(const float *x, long outer, long reduced, long inner, float *out);
   /** From a parameter, its gradient and its moments to new ones of them. */

@@ -6,40 +6,57 @@
 #include "memory.h"
 #include "vector.h"
 
-/** Candidate i against all behind it: `alive` is all ones where one stays, and 0 where it does not. */
-static void suppressBehind(const float *const side[4], const float *area, long i, long padded, float threshold, int32_t *alive) {
-  const vf left = all(side[0][i]), top = all(side[1][i]), right = all(side[2][i]), bottom = all(side[3][i]), own = all(area[i]);
+/** Candidates in their order: the sides of their boxes, areas, groups; and all ones where one is still there, 0 where it is not. */
+struct Candidates {
+  float *side[4], *area;
+  int32_t *group, *alive;
+};
+
+INLINE vi loadInts(const int32_t *p) {
+  vi v;
+  memcpy(&v, p, sizeof v);
+  return v;
+}
+
+/** Candidate i against all behind it. */
+static void suppressBehind(const Candidates &c, long i, long padded, float threshold) {
+  const vf left = all(c.side[0][i]), top = all(c.side[1][i]), right = all(c.side[2][i]), bottom = all(c.side[3][i]), own = all(c.area[i]);
+  const vi group = vi{} + c.group[i];
   for (long j = (i + 1) / LANES * LANES; j < padded; j += LANES) {
-    const vf l = load(side[0] + j), t = load(side[1] + j), r = load(side[2] + j), b = load(side[3] + j);
+    const vf l = load(c.side[0] + j), t = load(c.side[1] + j), r = load(c.side[2] + j), b = load(c.side[3] + j);
     const vf width = (r < right ? r : right) - (l > left ? l : left), height = (b < bottom ? b : bottom) - (t > top ? t : top);
     const vf shared = (vf)((vi)(width * height) & (width > 0.f) & (height > 0.f));
     // of two boxes without area NaN, which is not above anything
-    const vi covered = shared / (own + load(area + j) - shared) > threshold;
-    vi state;
-    memcpy(&state, alive + j, sizeof state);
-    state &= ~covered;
-    memcpy(alive + j, &state, sizeof state);
+    const vi covered = (shared / (own + load(c.area + j) - shared) > threshold) & (loadInts(c.group + j) == group);
+    const vi alive = loadInts(c.alive + j) & ~covered;
+    memcpy(c.alive + j, &alive, sizeof alive);
   }
 }
 
-static void suppress(const float *boxes, const int32_t *order, long count, double threshold, uint8_t *kept) {
+static void suppress(const float *boxes, const int32_t *order, const int32_t *groups, long count, double threshold, double most, uint8_t *kept) {
   const long padded = roundUp(count, LANES);
-  const Scratch memory = scratch(6 * padded);
-  float *const side[4] = {memory.get(), memory.get() + padded, memory.get() + 2 * padded, memory.get() + 3 * padded};
-  float *const area = memory.get() + 4 * padded;
-  int32_t *const alive = (int32_t *)(memory.get() + 5 * padded);
-  memset(memory.get(), 0, 6 * padded * sizeof(float));
+  const Scratch memory = scratch(7 * padded);
+  memset(memory.get(), 0, 7 * padded * sizeof(float));
+  Candidates c;
+  for (int k = 0; k < 4; k++) c.side[k] = memory.get() + k * padded;
+  c.area = memory.get() + 4 * padded;
+  c.group = (int32_t *)(memory.get() + 5 * padded);
+  c.alive = (int32_t *)(memory.get() + 6 * padded);
   for (long i = 0; i < count; i++) {
-    for (int k = 0; k < 4; k++) side[k][i] = boxes[4 * order[i] + k];
-    alive[i] = -1;
+    for (int k = 0; k < 4; k++) c.side[k][i] = boxes[4 * order[i] + k];
+    c.group[i] = groups[order[i]];
+    c.alive[i] = -1;
   }
-  for (long i = 0; i < count; i++) area[i] = (side[2][i] - side[0][i]) * (side[3][i] - side[1][i]);
+  for (long i = 0; i < count; i++) c.area[i] = (c.side[2][i] - c.side[0][i]) * (c.side[3][i] - c.side[1][i]);
   // the greatest float that is not above the threshold: a float is above both or neither
   float least = (float)threshold;
   if (least > threshold) least = nextafterf(least, -INFINITY);
+  long found = 0;
   for (long i = 0; i < count; i++) {
-    kept[i] = alive[i] != 0;
+    kept[i] = c.alive[i] != 0 && found < most;
+    if (!kept[i]) continue;
+    found++;
     // earlier ones in the vector of i + 1 are decided: what becomes of them here is not read again
-    if (kept[i]) suppressBehind(side, area, i, padded, least, alive);
+    suppressBehind(c, i, padded, least);
   }
 }

@@ -24,56 +24,59 @@ export function highest(scores: Float32Array, count: number): number[] {
  * boxes without area do not suppress each other.
  */
 export function nms(boxes: Boxes, scores: ArrayLike<number>, threshold: number): number[] {
-  return suppress(boxes, byScore(scores), threshold);
-}
-
-/** In native code where it is built, which keeps the same. */
-function suppress(boxes: Boxes, order: readonly number[], threshold: number): number[] {
-  const native = nativeIfBuilt();
-  if (!native) return suppressInJavaScript(boxes, order, threshold);
-  const kept = new Uint8Array(order.length);
-  native.suppress(boxes, Int32Array.from(order), threshold, kept);
-  return order.filter((_, i) => kept[i] === 1);
-}
-
-/** `suppress` without native code: what that is tested against. */
-export function suppressInJavaScript(boxes: Boxes, order: readonly number[], threshold: number): number[] {
-  const kept: number[] = [];
-  const areas: number[] = [];
-  for (const candidate of order) {
-    const area = areaAt(boxes, candidate);
-    let isKept = true;
-    for (let k = 0; isKept && k < kept.length; k++) {
-      isKept = !(overlap(boxes, kept[k], boxes, candidate, areas[k], area) > threshold);
-    }
-    if (!isKept) continue;
-    kept.push(candidate);
-    areas.push(area);
-  }
-  return kept;
+  return suppress(boxes, byScore(scores), new Int32Array(scores.length), threshold, scores.length);
 }
 
 /** Up to so many boxes torchvision tells groups apart by moving each out of the others' way, which rounds the coordinates. */
 const MOVED_UP_TO = 1000;
 
-/** The same for each group by itself; indices by falling score over all. */
+/** The same for each group by itself: the best of all, `most` at most, by falling score. */
 export function groupedNms(
   boxes: Boxes,
   scores: ArrayLike<number>,
   groups: ArrayLike<number>,
   threshold: number,
+  most = scores.length,
 ): number[] {
-  const order = byScore(scores);
-  const byGroup = new Map<number, number[]>();
-  for (const i of order) {
-    const group = byGroup.get(groups[i]);
-    if (group) group.push(i);
-    else byGroup.set(groups[i], [i]);
-  }
   const moved = scores.length <= MOVED_UP_TO ? apart(boxes, groups) : boxes;
-  const kept = new Uint8Array(scores.length);
-  for (const members of byGroup.values()) for (const i of suppress(moved, members, threshold)) kept[i] = 1;
-  return order.filter((i) => kept[i] === 1);
+  return suppress(moved, byScore(scores), groups, threshold, most);
+}
+
+/** What is left of boxes in an order, in native code where it is built. */
+function suppress(...call: Parameters<typeof suppressInJavaScript>): number[] {
+  const native = nativeIfBuilt();
+  if (!native) return suppressInJavaScript(...call);
+  const [boxes, order, groups, threshold, most] = call;
+  const kept = new Uint8Array(order.length);
+  native.suppress(boxes, Int32Array.from(order), Int32Array.from(groups), threshold, most, kept);
+  return order.filter((_, i) => kept[i] === 1);
+}
+
+/**
+ * The same anywhere, which the native code is tested against. Goes on until there are `most`: what a box suppresses comes after
+ * it, so later ones change nothing.
+ */
+export function suppressInJavaScript(
+  boxes: Boxes,
+  order: readonly number[],
+  groups: ArrayLike<number>,
+  threshold: number,
+  most: number,
+): number[] {
+  const kept: number[] = [];
+  const byGroup = new Map<number, { readonly kept: number[]; readonly areas: number[] }>();
+  for (const candidate of order) {
+    if (kept.length >= most) break;
+    const group = groups[candidate];
+    const own = byGroup.get(group) ?? { kept: [], areas: [] };
+    byGroup.set(group, own);
+    const area = areaAt(boxes, candidate);
+    if (own.kept.some((other, k) => overlap(boxes, other, boxes, candidate, own.areas[k], area) > threshold)) continue;
+    own.kept.push(candidate);
+    own.areas.push(area);
+    kept.push(candidate);
+  }
+  return kept;
 }
 
 function apart(boxes: Boxes, groups: ArrayLike<number>): Boxes {

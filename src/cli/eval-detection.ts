@@ -1,6 +1,6 @@
-import { join } from 'node:path';
-import { type CocoDataset, readCocoAnnotations, readCocoResults } from '../data/coco.js';
-import { ConvNextV2Error, didYouMean } from '../errors.js';
+import { type CocoDataset, findCocoPictures, readCocoAnnotations, readCocoResults } from '../data/coco.js';
+import { matchCategories, shorten } from '../data/coco-targets.js';
+import { ConvNextV2Error } from '../errors.js';
 import type { CocoKind, CocoResult } from '../metrics/coco.js';
 import { evaluateCoco } from '../metrics/coco-eval.js';
 import type { DetectedObject, ObjectDetectionPipeline } from '../tasks/detection.js';
@@ -15,7 +15,8 @@ Usage: convnextv2 eval-detection ANNOTATIONS --results FILE [OPTIONS]
 
   ANNOTATIONS     a COCO annotation file
   --results FILE  what was found, as a COCO results file: as detect --out writes it
-  --model SOURCE  as for detect; its classes are matched with the categories by their names
+  --model SOURCE  as for detect; its classes are matched with the categories by their names,
+                  and stderr says which categories it does not know
   --images DIR    where the pictures of the annotations are
   --masks         measure masks; default: boxes
   --config NAME   in place of the weights' own: a file, or the name of a config that ships
@@ -49,7 +50,7 @@ async function run(args: readonly string[]): Promise<number> {
   if (model !== undefined && images === undefined) throw usage('--images', 'the folder of the pictures', 'none');
   const [annotations] = positionals;
   const kind: CocoKind = values.masks ? 'segm' : 'bbox';
-  const truths = await readCocoAnnotations(annotations);
+  const truths = await readCocoAnnotations(annotations, { segmentations: values.masks ? 'keep' : 'leave-out' });
   const results = file === undefined ? await detectAll(truths, images!, values, kind) : await readCocoResults(file);
   const { stats, categories } = evaluateCoco(truths, results, kind);
   const all = { annotations, kind, pictures: truths.images.length, objects: results.length, stats, categories };
@@ -57,38 +58,31 @@ async function run(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-/** What a model finds in the pictures of a dataset. Throws E_ARGUMENT where it knows none of the categories. */
+/** What a model finds in the pictures of a dataset. Throws E_SOURCE for a missing one, E_ARGUMENT where it knows no category. */
 async function detectAll(
-  { images, categories }: CocoDataset,
+  truths: CocoDataset,
   folder: string,
   values: Parameters<typeof chooseModel>[2],
   kind: CocoKind,
 ): Promise<readonly CocoResult[]> {
+  const pictures = await findCocoPictures(truths, folder);
   const choice = await chooseModel('eval-detection', [folder], values);
   const task = kind === 'segm' ? 'instance-segmentation' : 'object-detection';
   const detect: ObjectDetectionPipeline = await openModel(choice, (source, options) => pipeline(task, source, options));
   try {
-    const labels = Object.values(detect.config.id2label);
-    const ids = new Map(categories.map(({ name, id }) => [name, id]));
-    const known = labels.filter((label) => ids.has(label));
-    if (known.length === 0) {
-      const { name } = categories[0] ?? { name: 'none' };
-      const suggestion = didYouMean(name, labels);
-      throw new ConvNextV2Error('E_ARGUMENT', {
-        path: 'categories',
-        wanted: `categories of the model's names: ${labels.slice(0, 5).join(', ')}, ...`,
-        got: categories
-          .map(({ name }) => name)
-          .slice(0, 5)
-          .join(', '),
-        suggestion,
-      });
+    const { id2label } = detect.config;
+    const { labels, strangers } = matchCategories(truths.categories, id2label);
+    if (strangers.length > 0) {
+      console.error(`No classes of the model, so nothing of them is found: ${shorten(strangers)}`);
     }
+    const categories = new Map([...labels].map(([category, label]) => [label, category]));
+    const classes = [...categories.keys()].map((label) => id2label[label]);
     const results: CocoResult[] = [];
-    for (const [i, { id, file_name }] of images.entries()) {
-      progress(`${file_name} (${i + 1} of ${images.length})`);
-      const found = await detect(join(folder, file_name), { threshold: 0, classes: known });
-      results.push(...found.map((object) => toResult(object, id, ids.get(object.label)!)));
+    for (const [i, picture] of pictures.entries()) {
+      progress(`${picture} (${i + 1} of ${pictures.length})`);
+      const found = await detect(picture, { threshold: 0, classes });
+      const { id } = truths.images[i];
+      results.push(...found.map((object) => toResult(object, id, categories.get(object.id)!)));
     }
     warnUntrained(choice, 'the scores mean nothing', "a Mask R-CNN with torchvision's names");
     return results;

@@ -5,7 +5,7 @@ import { ConvNextV2Error, didYouMean, show } from '../errors.js';
 const MAX_BYTES = 8 * 2 ** 20;
 
 /** Deeper than any config, shallow enough for everything that walks a parsed value by recursion. */
-const MAX_DEPTH = 200;
+export const MAX_DEPTH = 200;
 
 const WORDS = new Map<string, unknown>([
   ['true', true],
@@ -28,26 +28,31 @@ export async function readJsonFile(path: string): Promise<unknown> {
 }
 
 async function readBounded(path: string): Promise<Uint8Array> {
-  try {
-    const found = await stat(path);
-    if (!found.isFile()) {
-      const got = found.isDirectory() ? 'a folder' : 'something that is not a plain file';
-      throw new ConvNextV2Error('E_SOURCE', { path, wanted: 'a JSON file', got });
-    }
-    if (found.size > MAX_BYTES) {
-      const wanted = `a JSON file of at most ${MAX_BYTES} bytes`;
-      throw new ConvNextV2Error('E_LIMIT', { path, wanted, got: `${found.size} bytes` });
-    }
-    return await readFile(path);
-  } catch (error) {
-    if (error instanceof ConvNextV2Error) throw error;
-    const { code = String(error) } = error as NodeJS.ErrnoException;
-    const got = code === 'ENOENT' || code === 'ENOTDIR' ? 'no such file' : code;
-    throw new ConvNextV2Error('E_SOURCE', { path, wanted: 'a readable JSON file', got }, { cause: error });
+  const size = await sizeOfFile(path);
+  if (size > MAX_BYTES) {
+    const wanted = `a JSON file of at most ${MAX_BYTES} bytes`;
+    throw new ConvNextV2Error('E_LIMIT', { path, wanted, got: `${size} bytes` });
   }
+  return await readFile(path).catch((cause) => refuseUnreadable(path, cause));
 }
 
-function decode(bytes: Uint8Array, path: string): string {
+/** In bytes. Throws E_SOURCE where there is no plain file. */
+export async function sizeOfFile(path: string): Promise<number> {
+  const found = await stat(path).catch((cause) => refuseUnreadable(path, cause));
+  if (found.isFile()) return found.size;
+  const got = found.isDirectory() ? 'a folder' : 'something that is not a plain file';
+  throw new ConvNextV2Error('E_SOURCE', { path, wanted: 'a JSON file', got });
+}
+
+/** Throws E_SOURCE for a file that the system does not give. */
+export function refuseUnreadable(path: string, cause: unknown): never {
+  const { code = String(cause) } = cause as NodeJS.ErrnoException;
+  const got = code === 'ENOENT' || code === 'ENOTDIR' ? 'no such file' : code;
+  throw new ConvNextV2Error('E_SOURCE', { path, wanted: 'a readable JSON file', got }, { cause });
+}
+
+/** Throws E_JSON for what is not UTF-8. */
+export function decode(bytes: Uint8Array, path: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {

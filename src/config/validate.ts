@@ -17,6 +17,9 @@ const SCHEMAS = [
 ] as const;
 export type SchemaName = (typeof SCHEMAS)[number];
 
+/** What files of data hold many of: parts of a schema of their own. */
+export type DataItem = 'image' | 'category' | 'annotation' | 'result';
+
 /** A hostile file can have millions of unknown keys; looking for a near one for each takes its time. */
 const MAX_PROBLEMS = 1000;
 
@@ -29,7 +32,7 @@ let compiled: Ajv2020 | undefined;
 function validator(): Ajv2020 {
   if (compiled) return compiled;
   const ajv = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true, verbose: true });
-  for (const name of SCHEMAS) {
+  for (const name of [...SCHEMAS, 'coco']) {
     const file = `${name}.schema.json`;
     ajv.addSchema(JSON.parse(readFileSync(packageFile('configs', 'schemas', file), 'utf8')), file);
   }
@@ -46,15 +49,34 @@ export function validateConfig(schema: SchemaName, value: unknown, { file, unkno
   checkCount(value, file);
   const validate = validator().getSchema(`${schema}.schema.json`)!;
   if (validate(value)) return;
+  const errors = validate.errors!.filter(({ keyword, instancePath }) => {
+    return !(unknownKeys === 'keep' && keyword === 'additionalProperties' && instancePath === '');
+  });
+  const problems = problemsOf(errors, (pointer) => (pointer === '' ? file : `${file}: ${printable(pointer)}`));
+  if (problems.length > 0) throw new ConvNextV2Error('E_CONFIG', problems);
+}
+
+/** Checks one item of a file of data, and throws one E_JSON with all that is wrong in it, as `instances.json: images[3].width`. */
+export function validateItem(kind: DataItem, value: unknown, path: string): void {
+  const validate = validator().getSchema(`coco.schema.json#/$defs/${kind}`)!;
+  if (validate(value)) return;
+  const place = (pointer: string) => printable(pointer.replace(/\/(\d+)/g, '[$1]').replaceAll('/', '.'));
+  throw new ConvNextV2Error(
+    'E_JSON',
+    problemsOf(validate.errors!, (pointer) => `${path}${place(pointer)}`),
+  );
+}
+
+/** One for each place that is wrong. */
+function problemsOf(errors: readonly ErrorObject[], pathOf: (pointer: string) => string): readonly Problem[] {
   const problems = new Map<string, Problem>();
-  for (const error of validate.errors!) {
-    if (unknownKeys === 'keep' && error.keyword === 'additionalProperties' && error.instancePath === '') continue;
+  for (const error of errors) {
     const pointer = pointerTo(error);
     if (pointer === undefined) continue;
     if (problems.size === MAX_PROBLEMS) break;
-    problems.set(pointer, problemAt(pointer, error, file));
+    problems.set(pointer, problemAt(pathOf(pointer), error));
   }
-  if (problems.size > 0) throw new ConvNextV2Error('E_CONFIG', [...problems.values()]);
+  return [...problems.values()];
 }
 
 /** Throws E_LIMIT for more values than any config has, one within the other or side by side. */
@@ -77,14 +99,18 @@ function checkCount(value: unknown, file: string): void {
 
 /** The JSON pointer to the place that is wrong; undefined for an error that only repeats another. */
 function pointerTo({ keyword, instancePath, params, propertyName }: ErrorObject): string | undefined {
-  if (keyword === 'propertyNames') return undefined;
-  const key: string | undefined = params.additionalProperty ?? propertyName;
+  if (keyword === 'propertyNames' || keyword === 'if') return undefined;
+  const key: string | undefined = params.additionalProperty ?? params.missingProperty ?? propertyName;
   return key === undefined ? instancePath : `${instancePath}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
-function problemAt(pointer: string, error: ErrorObject, file: string): Problem {
+function problemAt(path: string, error: ErrorObject): Problem {
   const schema = error.parentSchema as Subschema;
-  const path = pointer === '' ? file : `${file}: ${printable(pointer)}`;
+  if (error.keyword === 'required') {
+    const key: string = error.params.missingProperty;
+    const suggestion = didYouMean(key, Object.keys(error.data as object).slice(0, MAX_PROBLEMS));
+    return { path, wanted: inWords(schema.properties![key]), got: 'nothing', suggestion };
+  }
   if (error.keyword === 'additionalProperties') {
     const key: string = error.params.additionalProperty;
     const known = Object.keys(schema.properties ?? {});

@@ -39,8 +39,10 @@ export async function detectionPicture(
   const data = photo.data.slice();
   for (const object of fromBelow) if (object.mask) tint(data, photo, object.mask, colourOf(object));
   const { width, height } = photo;
-  const drawings = fromBelow.map((object) => drawn(object, colourOf(object), photo));
-  return overlaySvg({ data, width, height, channels: 3 }, drawings.join(''));
+  const lines = fromBelow.map((object) => outline(object, colourOf(object), photo));
+  const labels = placeLabels(fromBelow.toReversed(), photo).map((plate) => drawnLabel(plate, colourOf(plate.object)));
+  // the surest last, on top of the others
+  return overlaySvg({ data, width, height, channels: 3 }, [...lines, ...labels.reverse()].join(''));
 }
 
 function tint(data: Uint8Array, { width, height }: RawImage, mask: BinaryMask, colour: Colour): void {
@@ -57,32 +59,78 @@ function tint(data: Uint8Array, { width, height }: RawImage, mask: BinaryMask, c
   }
 }
 
-/** A box and its label, in sizes that go with the picture's. */
-function drawn({ label, score, box }: DrawnObject, [r, g, b]: Colour, { width, height }: RawImage): string {
+/** Sizes that go with a picture's, in pixels: of lines, and of a letter's dots. */
+function measures({ width, height }: RawImage) {
   const longer = Math.max(width, height);
-  const line = Math.max(1.5, longer / 400);
-  const unit = Math.max(1, Math.round(longer / 500)); // of a letter's pixels
-  const within = (value: number, most: number) =>
-    Math.min(Math.max(value, line / 2), Math.max(most - line / 2, line / 2));
-  const [left, top] = [within(box.xmin, width), within(box.ymin, height)];
-  const [right, bottom] = [within(box.xmax, width), within(box.ymax, height)];
-  const colour = `rgb(${r},${g},${b})`;
-  const outline = `<rect x="${left}" y="${top}" width="${right - left}" height="${bottom - top}" fill="none" stroke="${colour}" stroke-width="${line}"/>`;
+  return { line: Math.max(1.5, longer / 400), dot: Math.max(1, Math.round(longer / 500)) };
+}
 
-  const margin = 2 * unit;
-  const room = Math.floor((width - 2 * margin) / (GLYPH.advance * unit));
-  const text = `${label} ${score.toFixed(2)}`.slice(0, Math.max(room, 0));
-  if (text === '') return outline;
-  const [plateWidth, plateHeight] = [
-    text.length * GLYPH.advance * unit - unit + 2 * margin,
-    (GLYPH.height + 2) * unit + 2 * margin,
-  ];
-  const x = Math.round(Math.min(Math.max(left - line / 2, 0), Math.max(width - plateWidth, 0)));
-  // above the box where there is room, else in it
-  const above = top - line / 2 - plateHeight;
-  const y = Math.round(Math.max(Math.min(above >= 0 ? above : top - line / 2, height - plateHeight), 0));
+/** The sides of a box, such that its line is inside of the picture. */
+function sidesOf({ box }: DrawnObject, photo: RawImage) {
+  const inset = measures(photo).line / 2;
+  const within = (value: number, most: number) => Math.min(Math.max(value, inset), Math.max(most - inset, inset));
+  return {
+    left: within(box.xmin, photo.width),
+    top: within(box.ymin, photo.height),
+    right: within(box.xmax, photo.width),
+    bottom: within(box.ymax, photo.height),
+  };
+}
+
+function outline(object: DrawnObject, [r, g, b]: Colour, photo: RawImage): string {
+  const { left, top, right, bottom } = sidesOf(object, photo);
+  const { line } = measures(photo);
+  return `<rect x="${left}" y="${top}" width="${right - left}" height="${bottom - top}" fill="none" stroke="rgb(${r},${g},${b})" stroke-width="${line}"/>`;
+}
+
+/** A label, on a plate that lies inside of the picture. */
+interface Plate {
+  readonly object: DrawnObject;
+  readonly text: string;
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+  readonly dot: number;
+}
+
+/** For each object, the surest first, a plate above its box, or else in it or below it: where it hides no other, if it can. */
+function placeLabels(objects: readonly DrawnObject[], photo: RawImage): readonly Plate[] {
+  const { line, dot } = measures(photo);
+  const margin = 2 * dot;
+  const height = (GLYPH.height + 2) * dot + 2 * margin;
+  const letters = Math.max(0, Math.floor((photo.width - 2 * margin) / (GLYPH.advance * dot)));
+  const plates: Plate[] = [];
+  for (const object of objects) {
+    const text = `${object.label} ${object.score.toFixed(2)}`.slice(0, letters);
+    if (text === '') continue;
+    const width = text.length * GLYPH.advance * dot - dot + 2 * margin;
+    const { left, top, right, bottom } = sidesOf(object, photo);
+    const inside = (value: number, side: number, most: number) =>
+      Math.round(Math.min(Math.max(value, 0), Math.max(most - side, 0)));
+    const [above, below] = [top - line / 2 - height, bottom + line / 2];
+    const rows = [
+      ...(above >= 0 ? [above] : []),
+      top - line / 2,
+      ...(below + height <= photo.height ? [below] : []),
+      bottom + line / 2 - height,
+    ];
+    const places = [left - line / 2, right + line / 2 - width].flatMap((x) =>
+      rows.map((y) => ({ x: inside(x, width, photo.width), y: inside(y, height, photo.height) })),
+    );
+    const isFree = ({ x, y }: { readonly x: number; readonly y: number }) =>
+      plates.every((other) => {
+        const apartX = x >= other.x + other.width || other.x >= x + width;
+        return apartX || y >= other.y + other.height || other.y >= y + height;
+      });
+    plates.push({ object, text, width, height, dot, ...(places.find(isFree) ?? places[0]) });
+  }
+  return plates;
+}
+
+function drawnLabel({ text, x, y, width, height, dot }: Plate, [r, g, b]: Colour): string {
   const isBright = 0.299 * r + 0.587 * g + 0.114 * b > 140;
-  const plate = `<rect x="${x}" y="${y}" width="${plateWidth}" height="${plateHeight}" fill="${colour}"/>`;
-  const letters = `<path d="${textPath(text, x + margin, y + margin, unit)}" fill="${isBright ? 'black' : 'white'}"/>`;
-  return outline + plate + letters;
+  const letters = textPath(text, x + 2 * dot, y + 2 * dot, dot);
+  const plate = `<rect x="${x}" y="${y}" width="${width}" height="${height}" fill="rgb(${r},${g},${b})"/>`;
+  return `${plate}<path d="${letters}" fill="${isBright ? 'black' : 'white'}"/>`;
 }

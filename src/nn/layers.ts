@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Mode, Parameter, Scope } from '../contracts.js';
+import { convolve } from '../ops/convolve.js';
 import { depthwiseConv as depthwiseConvOp, pairs } from '../ops/depthwise-conv.js';
 import { globalResponseNorm as globalResponseNormOp } from '../ops/global-response-norm.js';
 import { layerNorm as layerNormOp } from '../ops/layer-norm.js';
@@ -63,6 +64,11 @@ export function conv2d(
   return layer(
     (x: tf.Tensor4D) => {
       const filter = weight.variable as tf.Variable<tf.Rank.R4>;
+      // the gradient of tfjs' own is slow, but for patches that do not overlap
+      if (gradientAsked() && stride === 1 && kernel > Math.max(1, padding)) {
+        const y = tf.add<tf.Tensor4D>(convolve(x, filter, padding), bias.variable);
+        return activation === 'relu' ? tf.relu(y) : y;
+      }
       return padded(x, padding, (y, pad) =>
         tf.fused.conv2d({ x: y, filter, strides: stride, pad, bias: bias.variable, activation }),
       );

@@ -25,6 +25,9 @@ describe('nms', () => {
   it('goes group by group, and gives all by falling score', () => {
     expect(groupedNms(THREE, [0.7, 0.8, 0.9], [1, 1, 1], 0.5)).to.deep.equal([2, 1]);
     expect(groupedNms(THREE, [0.7, 0.8, 0.9], [0, 1, 1], 0.5)).to.deep.equal([2, 1, 0]);
+    for (const most of [0, 1, 2, 3, 4]) {
+      expect(groupedNms(THREE, [0.7, 0.8, 0.9], [0, 1, 1], 0.5, most)).to.deep.equal([2, 1, 0].slice(0, most));
+    }
   });
 
   it('keeps in native code what it keeps without, to the last bit of an overlap', () => {
@@ -36,12 +39,13 @@ describe('nms', () => {
     const thresholds = fc.constantFrom(0, 0.25, 0.3, 1 / 3, 0.5, 0.7, 1, 2);
     for (const native of allKernels) {
       fc.assert(
-        fc.property(fc.oneof(whole, any), thresholds, (list, threshold) => {
+        fc.property(fc.oneof(whole, any), thresholds, fc.nat(3), fc.nat(100), (list, threshold, group, most) => {
           const flat = boxes(...list);
           const order = list.map((_, i) => list.length - 1 - i);
+          const groups = Int32Array.from(list, (_, i) => i % (group + 1));
           const kept = new Uint8Array(order.length + 2).fill(7);
-          native.suppress(flat, Int32Array.from(order), threshold, kept.subarray(1, -1));
-          const want = suppressInJavaScript(flat, order, threshold);
+          native.suppress(flat, Int32Array.from(order), groups, threshold, most, kept.subarray(1, -1));
+          const want = suppressInJavaScript(flat, order, groups, threshold, most);
           expect([...kept]).to.deep.equal([7, ...order.map((i) => (want.includes(i) ? 1 : 0)), 7]);
         }),
         { numRuns: 300 },
@@ -52,12 +56,14 @@ describe('nms', () => {
   it('says in native code which arguments do not fit', () => {
     for (const native of allKernels) {
       const two = boxes([0, 0, 1, 1], [0, 0, 2, 2]);
-      for (const [order, kept] of [
-        [[0, 2], 2],
-        [[-1, 0], 2],
-        [[0, 1], 3],
+      for (const [order, groups, kept] of [
+        [[0, 2], 2, 2],
+        [[-1, 0], 2, 2],
+        [[0, 1], 2, 3],
+        [[0, 1], 1, 2],
       ] as const) {
-        expect(() => native.suppress(two, Int32Array.from(order), 0.5, new Uint8Array(kept))).to.throw(RangeError);
+        const call = [two, Int32Array.from(order), new Int32Array(groups), 0.5, 9, new Uint8Array(kept)] as const;
+        expect(() => native.suppress(...call)).to.throw(RangeError);
       }
     }
   });

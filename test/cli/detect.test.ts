@@ -5,6 +5,10 @@ import { FasterRCNN, FasterRCNNConfig } from '../../src/index.js';
 import { TWO_STAGE } from '../heads/helpers.js';
 import { convnextv2, expectFailure, workFolder } from './helpers.js';
 
+/** What stderr says besides which backend computes. */
+const warnings = ({ stderr }: { readonly stderr: readonly string[] }) =>
+  stderr.filter((line) => !line.includes(': ready in '));
+
 describe('cli: detect and eval-detection', () => {
   const { path, files } = workFolder();
   const options = ['--model', 'detector', '--backend', 'cpu'];
@@ -52,6 +56,36 @@ describe('cli: detect and eval-detection', () => {
     expect(byResults.stats.AP50).to.be.above(0);
     const again = await convnextv2(['eval-detection', 'truths.json', ...options, '--images', '.', '--json'], path);
     expect(JSON.parse(again.stdout).stats).to.deep.equal(byResults.stats);
+    expect(warnings(again)).to.deep.equal([]);
+  });
+
+  describe('eval-detection', () => {
+    const image = { id: 1, file_name: 'chelsea.png', height: 300, width: 451 };
+    const MISSING = /^E_SOURCE: images\[0\]\.file_name/;
+    const evaluate = (image: object, names: readonly string[]) => {
+      const categories = names.map((name, i) => ({ id: 7 - i, name }));
+      writeFileSync(join(path, 'own.json'), JSON.stringify({ images: [image], annotations: [], categories }));
+      return convnextv2(['eval-detection', 'own.json', ...options, '--images', '.', '--json'], path);
+    };
+
+    it('matches categories with classes by name, and says which are none', async () => {
+      const finished = await evaluate(image, ['rockt', 'dog', 'cat']);
+      expect(finished.code).to.equal(0);
+      expect(warnings(finished)).to.deep.equal([
+        'No classes of the model, so nothing of them is found: rockt (did you mean "rocket"?), dog',
+      ]);
+      expect(JSON.parse(finished.stdout).objects).to.be.above(0);
+      expectFailure(await evaluate(image, ['rockt', 'dog']), 1, 'E_ARGUMENT: categories');
+    });
+
+    it('refuses pictures that are not there, before it computes', async () => {
+      const missing = await evaluate({ ...image, file_name: 'chelsae.png' }, ['cat']);
+      expectFailure(missing, 1, MISSING);
+      expect(missing.stderr.join()).to.include('did you mean "chelsea.png"?');
+      for (const file_name of ['../chelsea.png', join(path, 'chelsea.png')]) {
+        expectFailure(await evaluate({ ...image, file_name }, ['cat']), 1, MISSING);
+      }
+    });
   });
 
   it('refuses what it cannot do', async () => {

@@ -14,6 +14,7 @@ describe('the schemas', () => {
     for (const file of FILES) ajv.addSchema(read(file), file);
     for (const file of FILES) ajv.getSchema(file);
     expect(FILES).to.deep.equal([
+      'coco.schema.json',
       'convnext.schema.json',
       'convnextv2.schema.json',
       'faster-rcnn.schema.json',
@@ -26,8 +27,8 @@ describe('the schemas', () => {
     expect(warnings).to.deep.equal([]);
   });
 
-  it('describe every key for an editor, and are closed', () => {
-    for (const file of FILES) {
+  it('of configs describe every key for an editor, and are closed', () => {
+    for (const file of FILES.filter((name) => name !== 'coco.schema.json')) {
       const { $schema, title, description, additionalProperties, properties } = read(file);
       expect($schema).to.equal('https://json-schema.org/draft/2020-12/schema');
       expect([typeof title, typeof description, additionalProperties]).to.deep.equal(['string', 'string', false]);

@@ -1,52 +1,120 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { checkCocoAnnotations, readCocoAnnotations, readCocoResults } from '../../src/data/coco.js';
+import { readCocoAnnotations, readCocoResults } from '../../src/data/coco.js';
 import { failure, inFolder } from '../helpers.js';
 
 const image = { id: 1, file_name: 'a.png', height: 4, width: 5 };
 const category = { id: 3, name: 'cat' };
-const annotation = { id: 1, image_id: 1, category_id: 3, bbox: [0, 0, 2, 2], area: 4 };
+const segmentation = [[0, 0, 2, 0, 2, 2]];
+const annotation = { id: 1, image_id: 1, category_id: 3, bbox: [0, 0, 2, 2], area: 4, iscrowd: 0, segmentation };
 const whole = { images: [image], annotations: [annotation], categories: [category] };
+const result = { image_id: 1, category_id: 3, score: 0.5, bbox: [0, 0, 1, 1] };
+
+/** What one of the readers says of a file with this text. */
+const refusal = (text: string, read: (path: string) => Promise<unknown> = readCocoAnnotations) =>
+  inFolder(async (folder) => {
+    const path = join(folder, 'f');
+    await writeFile(path, text);
+    const { code, problems } = await failure(() => read(path));
+    return problems.map((problem) => ({ ...problem, code, path: problem.path.replace(path, 'f') }));
+  });
 
 describe('COCO files', () => {
-  it('are read', async () => {
+  it('are read, without what nobody measures by', async () => {
     await inFolder(async (folder) => {
       const path = join(folder, 'truths.json');
-      await writeFile(path, JSON.stringify(whole));
+      const more = {
+        info: { year: 2017 },
+        licenses: [{ id: 1 }],
+        images: [{ ...image, license: 1, coco_url: 'x' }],
+        categories: [{ ...category, supercategory: 'animal' }],
+        annotations: [{ ...annotation, attributes: {} }],
+      };
+      await writeFile(path, JSON.stringify(more, undefined, 2));
       expect(await readCocoAnnotations(path)).to.deep.equal(whole);
-      const results = [{ image_id: 1, category_id: 3, score: 0.5, bbox: [0, 0, 1, 1] }];
-      await writeFile(path, JSON.stringify(results));
-      expect(await readCocoResults(path)).to.deep.equal(results);
-      await writeFile(path, JSON.stringify(whole));
-      expect((await failure(() => readCocoResults(path))).code).to.equal('E_JSON');
-      await writeFile(path, '{');
-      expect((await failure(() => readCocoAnnotations(path))).code).to.equal('E_JSON');
+      const { segmentation: _, ...plain } = annotation;
+      const boxes = await readCocoAnnotations(path, { segmentations: 'leave-out' });
+      expect(boxes.annotations).to.deep.equal([plain]);
+      await writeFile(path, JSON.stringify([{ ...result, file_name: 'a.png' }]));
+      expect(await readCocoResults(path)).to.deep.equal([result]);
       expect((await failure(() => readCocoAnnotations(join(folder, 'none.json')))).code).to.equal('E_SOURCE');
     });
   });
 
-  const wrong: Readonly<Record<string, readonly [json: unknown, path: string]>> = {
-    'no object': [[], 'f.images'],
-    null: [null, 'f'],
-    'a list that is missing': [{ ...whole, categories: undefined }, 'f.categories'],
-    'a picture without a size': [{ ...whole, images: [{ ...image, width: undefined }] }, 'f: images[0].width'],
-    'a box that is none': [{ ...whole, annotations: [{ ...annotation, bbox: 7 }] }, 'f: annotations[0].bbox'],
-    'an unknown category': [
-      { ...whole, annotations: [{ ...annotation, category_id: 4 }] },
-      'f: annotations[0].category_id',
+  const annotated = (change: object) => ({ ...whole, annotations: [annotation, { ...annotation, id: 2, ...change }] });
+  const WRONG: Readonly<Record<string, readonly [json: unknown, path: string, got: string]>> = {
+    'a list': [[], 'f', 'what begins with "["'],
+    null: [null, 'f', 'what begins with "n"'],
+    'a list that is missing': [{ ...whole, categories: undefined }, 'f.categories', 'nothing'],
+    'a picture without a size': [
+      { ...whole, images: [{ ...image, width: undefined }] },
+      'f: images[0].width',
+      'nothing',
     ],
+    'a picture of no width': [{ ...whole, images: [{ ...image, width: 0 }] }, 'f: images[0].width', '0'],
+    'two pictures of one id': [{ ...whole, images: [image, image] }, 'f: images[1].id', '1, as images[0] has'],
+    'two categories of one id': [
+      { ...whole, categories: [category, category] },
+      'f: categories[1].id',
+      '3, as categories[0] has',
+    ],
+    'two annotations of one id': [annotated({ id: 1 }), 'f: annotations[1].id', '1, as annotations[0] has'],
+    'an item that is no object': [{ ...whole, annotations: [annotation, 7] }, 'f: annotations[1]', '7'],
+    'a box that is none': [annotated({ bbox: 7 }), 'f: annotations[1].bbox', '7'],
+    'a box of three': [annotated({ bbox: [1, 2, 3] }), 'f: annotations[1].bbox', '[1,2,3]'],
+    'a box of negative width': [annotated({ bbox: [1, 2, -3, 4] }), 'f: annotations[1].bbox[2]', '-3'],
+    'a box with a word in it': [annotated({ bbox: [1, '2', 3, 4] }), 'f: annotations[1].bbox[1]', '"2"'],
+    'a negative area': [annotated({ area: -1 }), 'f: annotations[1].area', '-1'],
+    'a crowd of two': [annotated({ iscrowd: 2 }), 'f: annotations[1].iscrowd', '2'],
+    'an outline of two corners': [
+      annotated({ segmentation: [[0, 0, 1, 1]] }),
+      'f: annotations[1].segmentation[0]',
+      '[0,0,1,1]',
+    ],
+    'run lengths without a size': [
+      annotated({ segmentation: { counts: '04' } }),
+      'f: annotations[1].segmentation.size',
+      'nothing',
+    ],
+    'an unknown picture': [annotated({ image_id: 2 }), 'f: annotations[1].image_id', '2'],
+    'an unknown category': [annotated({ category_id: 4 }), 'f: annotations[1].category_id', '4'],
   };
-  for (const [name, [json, path]] of Object.entries(wrong)) {
+  for (const [name, [json, path, got]] of Object.entries(WRONG)) {
     it(`refuse ${name}`, async () => {
-      const error = await failure(() => checkCocoAnnotations(json, 'f'));
-      expect([error.code, error.path]).to.deep.equal(['E_JSON', path]);
+      const problems = await refusal(JSON.stringify(json));
+      expect(problems).to.have.length(1);
+      expect(problems[0]).to.include({ code: 'E_JSON', path, got });
     });
   }
 
+  it('refuse numbers that are none, as Python writes them', async () => {
+    const text = JSON.stringify(whole).replace('"bbox":[0,0', '"bbox":[NaN,1e999');
+    const problems = await refusal(text);
+    expect(problems.map(({ path, got }) => [path, got])).to.deep.equal([
+      ['f: annotations[0].bbox[0]', 'NaN'],
+      ['f: annotations[0].bbox[1]', 'Infinity'],
+    ]);
+  });
+
+  it('refuse results that are wrong', async () => {
+    const of = (change: object) => refusal(JSON.stringify([result, { ...result, ...change }]), readCocoResults);
+    expect((await of({ score: 'high' }))[0]).to.include({ path: 'f: [1].score', wanted: 'a number', got: '"high"' });
+    expect((await of({ segmentation: [[0, 0]] }))[0].path).to.equal('f: [1].segmentation');
+    expect((await refusal(JSON.stringify(whole), readCocoResults))[0]).to.include({ code: 'E_JSON', path: 'f' });
+  });
+
   it('say what was probably meant', async () => {
     const { annotations, ...rest } = whole;
-    const error = await failure(() => checkCocoAnnotations({ ...rest, anotations: annotations }, 'f'));
-    expect(error.suggestion).to.equal('did you mean "anotations"?');
+    const [list] = await refusal(JSON.stringify({ ...rest, anotations: annotations }));
+    expect(list).to.include({ path: 'f.annotations', suggestion: 'did you mean "anotations"?' });
+    const { bbox, ...nameless } = annotation;
+    const [key] = await refusal(JSON.stringify({ ...whole, annotations: [{ ...nameless, box: bbox }] }));
+    expect(key).to.include({
+      path: 'f: annotations[0].bbox',
+      wanted: 'a list of 4',
+      got: 'nothing',
+      suggestion: 'did you mean "box"?',
+    });
   });
 });

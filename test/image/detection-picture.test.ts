@@ -38,6 +38,17 @@ describe('detectionPicture', () => {
     expect(at(two, 70, 50)).to.not.deep.equal(at(two, 25, 50));
   });
 
+  it('puts a label where it hides no surer one', async () => {
+    const box = [50, 40, 150, 90] as const;
+    const [cat, dog] = [object(box), object(box, 'dog', 0.8)];
+    const [alone, other, both] = await Promise.all(
+      [[cat], [dog], [dog, cat]].map((objects) => detectionPicture(gray(100, 200), objects, CLASSES)),
+    );
+    // above the box a plate of 13 rows, that of the surer; the other begins at the upper edge of the box
+    expect(at(both, 51, 27)).to.deep.equal(at(alone, 51, 27));
+    expect(at(both, 51, 40)).to.deep.equal(at(other, 51, 27));
+  });
+
   it('tints masks', async () => {
     const mask = Mask.fromPolygons([[20, 40, 40, 40, 40, 55, 20, 55]], 60, 90);
     const drawn = await detectionPicture(gray(60, 90), [{ ...object([10, 30, 50, 58]), mask }], CLASSES);

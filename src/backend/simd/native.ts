@@ -89,8 +89,18 @@ export interface NativeKernels {
   clip(x: Float32Array, low: number, high: number, out: Float32Array): void;
   /** Over each row of x [rows, n]. */
   softmax(x: Float32Array, rows: number, n: number, out: Float32Array): void;
-  /** `kept[i]` becomes 1 where box `order[i]` overlaps none kept before it by more than `threshold`, and 0 elsewhere. */
-  suppress(boxes: Float32Array, order: Int32Array, threshold: number, kept: Uint8Array): void;
+  /**
+   * `kept[i]` becomes 1 where box `order[i]` overlaps none of its group that was kept before it by more than `threshold`, until there
+   * are `most`, and 0 elsewhere. `groups` has one number for each box.
+   */
+  suppress(
+    boxes: Float32Array,
+    order: Int32Array,
+    groups: Int32Array,
+    threshold: number,
+    most: number,
+    kept: Uint8Array,
+  ): void;
   sum(x: Float32Array, outer: number, reduced: number, inner: number, out: Float32Array): void;
   /** `rates`: beta1, 1 - beta1, beta2, 1 - beta2, epsilon, kept, rate, rootScale of ops/adamw-step.ts. */
   adamW(

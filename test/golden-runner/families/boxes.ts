@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
+import { poolBoxes } from '../../../heads/roi/pooling.js';
 import { cellAnchors, gridAnchors } from '../../../src/boxes/anchors.js';
 import {
   clipBoxes,
@@ -16,7 +17,7 @@ import { groupedNms, nms as plainNms } from '../../../src/boxes/nms.js';
 import { pasteMask } from '../../../src/boxes/paste.js';
 import { type Polygon, polygonToRle } from '../../../src/boxes/polygon.js';
 import { area, boxOf, compress, encode, merge, readRle } from '../../../src/boxes/rle.js';
-import { checkCocoAnnotations } from '../../../src/data/coco.js';
+import { readCocoAnnotations } from '../../../src/data/coco.js';
 import { decodeImage } from '../../../src/image/decode.js';
 import { cocoOverlap, type Place } from '../../../src/metrics/coco.js';
 import { evaluateCoco } from '../../../src/metrics/coco-eval.js';
@@ -157,11 +158,24 @@ export async function roiAlign(folder: string, spec: Case): Promise<string[]> {
 }
 
 async function roiAlignLevels(folder: string, spec: Case): Promise<string[]> {
-  const { boxes } = await floats(folder, spec, 'inputs');
-  const { scales } = spec.args!;
-  const got = levelsOf(boxes, -Math.log2(scales[0]), scales.length, 'torchvision');
-  const { levels } = await floats(folder, spec, 'outputs');
-  return compareJson([...got], [...levels], 'levels');
+  const inputs = await readTensors(folder, spec, 'inputs');
+  const { scales, output_size: side, image_size: size } = spec.args!;
+  const boxes = inputs.get('boxes')!.data as Float32Array;
+  const levels = levelsOf(boxes, -Math.log2(scales[0]), scales.length, 'torchvision');
+  const pooled = tf.tidy(() => {
+    const maps = scales.map((_: number, i: number) => {
+      const { data, shape } = inputs.get(`maps.${i}`)!;
+      return tf.transpose(tf.tensor4d(data as Float32Array, shape as any), [0, 2, 3, 1]);
+    });
+    const specs = scales.map((scale: number, i: number) => ({ name: `${i}`, channels: 1, stride: 1 / scale }));
+    const options = { samplingRatio: 2, centres: 'whole', levelRule: 'torchvision', scales: 'inferred' } as const;
+    return tf.transpose(poolBoxes({ specs, maps, sizes: [size] }, [boxes], side, options), [0, 3, 1, 2]);
+  });
+  const got = new Map([
+    ['levels', { shape: [levels.length], data: levels }],
+    ['pooled', await take(pooled)],
+  ]);
+  return compareAll('outputs', got, await readTensors(folder, spec, 'outputs'), spec.tolerance.forward);
 }
 
 export async function losses(folder: string, spec: Case): Promise<string[]> {
@@ -184,7 +198,7 @@ export async function losses(folder: string, spec: Case): Promise<string[]> {
 
 /** COCO's twelve numbers and those of each category, for boxes and masks. */
 export async function cocoEval(folder: string, spec: Case): Promise<string[]> {
-  const truths = checkCocoAnnotations(await readJson(folder, spec, 'truths'), 'truths');
+  const truths = await readCocoAnnotations(join(folder, spec.files.truths));
   const outputs = await readJson(folder, spec, 'outputs');
   const failures: string[] = [];
   for (const kind of ['bbox', 'segm'] as const) {
