@@ -112,7 +112,7 @@ const INTERESTING_BYTES = 12_000;
  */
 export function mutate(original: Uint8Array, reader: Reader, below: Below): Uint8Array {
   let mutant: Uint8Array = Uint8Array.from(original);
-  for (let changes = 1 + below(4); changes > 0 && mutant.length > 0; changes--) {
+  for (let changes = 1 + below(1 + below(4)); changes > 0 && mutant.length > 0; changes--) {
     const at = placeIn(mutant, reader, below);
     const length = Math.min(1 + below(32), mutant.length - at);
     const words = WORDS[reader];
@@ -165,7 +165,7 @@ function placeIn(bytes: Uint8Array, reader: Reader, below: Below): number {
   }
   const interesting = Math.min(bytes.length, INTERESTING_BYTES);
   const atEnd = reader === 'zip' && below(2) === 0;
-  if (below(8) === 0) return below(bytes.length);
+  if (below(reader === 'h5' ? 2 : 8) === 0) return below(bytes.length);
   return atEnd ? bytes.length - 1 - below(interesting) : below(interesting);
 }
 
