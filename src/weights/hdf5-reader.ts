@@ -28,12 +28,21 @@ interface Weight {
   readonly tensor: StoredTensor;
 }
 
+/** Throws E_HDF5, and so does the `readValues` that it gives. */
+export type OpenHdf5 = (file: Hdf5Bytes) => Hdf5Weights;
+
+type Library = typeof import('h5wasm');
+
 /**
  * Loads the library, and gives what opens a file with it: the tensors of a Keras model, one for each of the `weight_names` of
- * its layers. Throws E_PEER without h5wasm; what it gives throws E_HDF5, and so does its `readValues`.
+ * its layers. Throws E_PEER without h5wasm.
  */
-export async function loadHdf5(): Promise<(file: Hdf5Bytes) => Hdf5Weights> {
-  const h5 = await loadH5wasm();
+export async function loadHdf5(): Promise<OpenHdf5> {
+  return hdf5With(await loadH5wasm());
+}
+
+/** As `loadHdf5`, with a library that is loaded. */
+export async function hdf5With(h5: Library): Promise<OpenHdf5> {
   const { FS } = (await h5.ready) as unknown as { readonly FS: FileSystem };
   // what the library says against a file it also throws
   FS.streams[2].stream_ops = { ...FS.streams[2].stream_ops, write: (_s, _buffer, _offset, length) => length };
@@ -50,7 +59,7 @@ export async function loadHdf5(): Promise<(file: Hdf5Bytes) => Hdf5Weights> {
   };
 }
 
-async function loadH5wasm(): Promise<typeof import('h5wasm')> {
+async function loadH5wasm(): Promise<Library> {
   try {
     return await import('h5wasm');
   } catch (cause) {

@@ -12,7 +12,7 @@ import { type Reader, SEEDS } from './seeds.js';
  */
 
 /** Inputs for one worker: HDF5's library keeps something of every file. */
-const AT_ONCE = { h5: 500, others: 100_000 };
+const AT_ONCE = { h5: 300, others: 100_000 };
 
 /** Milliseconds. HDF5's library loops for ever over one mutant in ten, where `openHdf5` would stop it as this does. */
 const PATIENCE = { h5: 400, others: 3000 };
@@ -43,11 +43,11 @@ async function run([reader, count = '100000', first = '1']: readonly string[]): 
   let stopped = 0;
   try {
     for (let seed = Number(first); seed < end; ) {
-      const size = Math.min(AT_ONCE[limits], end - seed);
-      const found = await work({ reader: reader as Reader, count: size, seed, folder }, PATIENCE[limits]);
+      const task = { reader: reader as Reader, count: Math.min(AT_ONCE[limits], end - seed), seed, folder };
+      const found = await work(task, PATIENCE[limits]);
       if (typeof found === 'number') stopped++;
       else console.log(JSON.stringify({ reader, seed, ...found }));
-      seed = typeof found === 'number' ? found + 1 : seed + size;
+      seed = typeof found === 'number' ? found + 1 : seed + task.count;
     }
   } finally {
     await rm(folder, { recursive: true });
