@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernels.h"
+#include "memory.h"
 #include "pool.h"
 
 namespace {
@@ -175,16 +176,26 @@ class Call {
   bool failed_ = false;
 };
 
+/** An array buffer of so many bytes, in large pages where it is large; null after an error. */
+napi_value newBuffer(Call &call, size_t bytes, void **data) {
+  napi_value buffer;
+  *data = largePages(bytes);
+  const auto release = [](napi_env, void *data, void *bytes) { freeLargePages(data, (size_t)bytes); };
+  if (*data && napi_create_external_arraybuffer(call.env(), *data, bytes, release, (void *)bytes, &buffer) == napi_ok) return buffer;
+  if (*data) freeLargePages(*data, bytes);
+  if (napi_create_arraybuffer(call.env(), bytes, data, &buffer) == napi_ok) return buffer;
+  call.fail("no memory for an array");
+  return nullptr;
+}
+
 /** A new Float32Array that begins at a cache line, whose floats are at `data`; null after an error. */
 napi_value newFloats(Call &call, long size, float **data) {
-  napi_value buffer, array;
   void *bytes;
-  if (napi_create_arraybuffer(call.env(), size * sizeof(float) + 64, &bytes, &buffer) != napi_ok) {
-    call.fail("no memory for an array");
-    return nullptr;
-  }
+  const napi_value buffer = newBuffer(call, size * sizeof(float) + 64, &bytes);
+  if (!buffer) return nullptr;
   const size_t skip = (64 - (uintptr_t)bytes % 64) % 64;
   *data = (float *)((char *)bytes + skip);
+  napi_value array;
   napi_create_typedarray(call.env(), napi_float32_array, size, buffer, skip, &array);
   return array;
 }

@@ -1,21 +1,13 @@
 // The fused ConvNeXt block: depthwise convolution and norm, to four channels for each with GELU and GRN's sums of squares, and
 // back with GRN folded in and the input added. See PERFORMANCE in docs/performance.md for where the time goes.
 #pragma once
-#include <cstdlib>
-#include <memory>
 #include <vector>
 #include "depthwise.h"
 #include "gelu.h"
 #include "gemm.h"
 #include "kernels.h"
+#include "memory.h"
 #include "pool.h"
-
-/** Scratch memory, aligned to a cache line. */
-struct Free {
-  void operator()(float *p) const { free(p); }
-};
-typedef std::unique_ptr<float, Free> Scratch;
-INLINE Scratch scratch(long count) { return Scratch((float *)aligned_alloc(64, roundUp(count * sizeof(float) + 64, 64))); }
 
 /** Rows of a block of A: few enough to stay in the second-level cache with a panel of B. */
 static const long BLOCK_ROWS = 96;

@@ -37,17 +37,30 @@ template <class F> static inline void eachPanel(long n, long from, long to, F f)
 static const long TILE_STRIDE = MAX_VECTORS * LANES;
 
 /**
- * One tile: rows of A at `a` times a panel at `b`, into `out`, whose rows are TILE_STRIDE apart. Rows of A are lda apart;
- * `turned`: they are columns, whose elements are lda apart.
+ * A panel as one tile reads it: k rows at b. Meanwhile it has the tile's share of the next panel fetched into the second-level cache,
+ * `step` floats a row at `ahead`, since the first tile of a panel would wait for the memory.
+ */
+struct Panel {
+  const float *b;
+  long k;
+  const float *ahead;
+  long step;
+};
+
+/**
+ * One tile: rows of A at `a` times a panel, into `out`, whose rows are TILE_STRIDE apart. Rows of A are lda apart; `turned`: they
+ * are columns, whose elements are lda apart.
  */
 template <bool turned, int rows, int vectors>
-static void tile(const float *a, long lda, const float *b, long k, float *out) {
+static void tile(const float *a, long lda, const Panel &panel, float *out) {
+  const float *b = panel.b, *ahead = panel.ahead;
   vf c[rows][vectors];
   UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++) c[i][j] = vf{};
-  for (long p = 0; p < k; p++, b += vectors * LANES) {
+  for (long p = 0; p < panel.k; p++, b += vectors * LANES, ahead += panel.step) {
     vf row[vectors];
     UNROLL for (int j = 0; j < vectors; j++) row[j] = load(b + j * LANES);
     UNROLL for (int j = 0; j < vectors * LANES; j += FLOATS_OF_A_CACHE_LINE) __builtin_prefetch(b + 16 * vectors * LANES + j);
+    __builtin_prefetch(ahead, 0, 2);
     UNROLL for (int i = 0; i < rows; i++) {
       const vf x = all(turned ? a[p * lda + i] : a[i * lda + p]);
       UNROLL for (int j = 0; j < vectors; j++) c[i][j] += x * row[j];
@@ -58,26 +71,29 @@ static void tile(const float *a, long lda, const float *b, long k, float *out) {
 
 /** tile for a number of rows that is known at run time, at most `most`. */
 template <bool turned, int most, int vectors>
-INLINE void tileOf(int rows, const float *a, long lda, const float *b, long k, float *out) {
+INLINE void tileOf(int rows, const float *a, long lda, const Panel &panel, float *out) {
   if constexpr (most > 0) {
-    if (rows == most) tile<turned, most, vectors>(a, lda, b, k, out);
-    else tileOf<turned, most - 1, vectors>(rows, a, lda, b, k, out);
+    if (rows == most) tile<turned, most, vectors>(a, lda, panel, out);
+    else tileOf<turned, most - 1, vectors>(rows, a, lda, panel, out);
   }
 }
 
 /** tileOf for a panel's width that is known at run time. */
 template <bool turned = false>
-INLINE void tileOfAny(int vectors, int rows, const float *a, long lda, const float *b, long k, float *out) {
-  if (vectors == 1) tileOf<turned, tileRows(1), 1>(rows, a, lda, b, k, out);
-  else if (vectors == 2) tileOf<turned, tileRows(2), 2>(rows, a, lda, b, k, out);
-  else if constexpr (MAX_VECTORS == 3) tileOf<turned, tileRows(3), 3>(rows, a, lda, b, k, out);
+INLINE void tileOfAny(int vectors, int rows, const float *a, long lda, const Panel &panel, float *out) {
+  if (vectors == 1) tileOf<turned, tileRows(1), 1>(rows, a, lda, panel, out);
+  else if (vectors == 2) tileOf<turned, tileRows(2), 2>(rows, a, lda, panel, out);
+  else if constexpr (MAX_VECTORS == 3) tileOf<turned, tileRows(3), 3>(rows, a, lda, panel, out);
 }
 
-/** Shares rows out evenly among tiles of a panel that many vectors wide: f(first row, rows). */
-template <class F> INLINE void eachTile(int vectors, long rows, F f) {
+/** Shares rows out evenly among tiles of the panel at b, that many vectors wide and k rows long: f(first row, rows, panel). */
+template <class F> INLINE void eachTile(int vectors, long rows, const float *b, long k, F f) {
   const int most = tileRows(vectors);
-  const long tiles = (rows + most - 1) / most;
-  for (long t = 0; t < tiles; t++) f(rows * t / tiles, (int)(rows * (t + 1) / tiles - rows * t / tiles));
+  const long tiles = (rows + most - 1) / most, width = vectors * LANES, step = (width + tiles - 1) / tiles;
+  for (long t = 0; t < tiles; t++) {
+    const long first = rows * t / tiles, last = rows * (t + 1) / tiles;
+    f(first, (int)(last - first), Panel{b, k, b + (width + t * step) * k, step});
+  }
 }
 
 /**
@@ -88,9 +104,8 @@ template <bool turned = false, class Epilogue>
 static void gemm(const float *a, long lda, long rows, const float *packed, long k, long n, long begin, long end, Epilogue epilogue) {
   alignas(64) float sums[12 * TILE_STRIDE];
   eachPanel(n, begin, end, [&](long v, int vectors) {
-    const float *b = packed + v * LANES * k;
-    eachTile(vectors, rows, [&](long first, int count) {
-      tileOfAny<turned>(vectors, count, a + first * (turned ? 1 : lda), lda, b, k, sums);
+    eachTile(vectors, rows, packed + v * LANES * k, k, [&](long first, int count, const Panel &panel) {
+      tileOfAny<turned>(vectors, count, a + first * (turned ? 1 : lda), lda, panel, sums);
       epilogue(first, count, v, vectors, sums);
     });
   });

@@ -176,8 +176,8 @@ static void winograd(const Geometry &g, const float *x, const float *packed, con
       for (int q = 0; q < PRODUCTS; q++) {
         long panel = 0;
         eachPanel(n, from, to, [&](long v, int width) {
-          eachTile(width, count, [&](long t, int some) {
-            tileOfAny(width, some, s.inputs + q * s.inputStride + t * c, c, packed + q * size + v * LANES * c, c,
+          eachTile(width, count, packed + q * size + v * LANES * c, c, [&](long t, int some, const Panel &b) {
+            tileOfAny(width, some, s.inputs + q * s.inputStride + t * c, c, b,
                       s.products + q * s.productStride + (panel * count + t) * TILE_STRIDE);
           });
           panel++;
