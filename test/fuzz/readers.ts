@@ -2,10 +2,12 @@ import { cpSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getHeapStatistics } from 'node:v8';
+import type { Checkpoint } from '../../src/contracts.js';
 import { ConvNextV2Error } from '../../src/errors.js';
+import { openShardedSafetensors } from '../../src/weights/checkpoint.js';
 import type { OpenFile } from '../../src/weights/file.js';
 import { hdf5With, type OpenHdf5 } from '../../src/weights/hdf5-reader.js';
-import { openCheckpoint, readCheckpoint } from '../../src/weights/open-checkpoint.js';
+import { readCheckpoint } from '../../src/weights/open-checkpoint.js';
 import { golden } from '../helpers.js';
 import { mutate, random } from './mutate.js';
 import { type Reader, SEEDS } from './seeds.js';
@@ -76,7 +78,7 @@ async function openerOf(reader: Reader, folder: string): Promise<Open> {
     const path = join(folder, 'model.safetensors.index.json');
     return async (bytes) => {
       await writeFile(path, bytes);
-      await readFirst(openCheckpoint(path));
+      await readFirst(openShardedSafetensors(path));
     };
   }
   return (bytes) => readFirst(readCheckpoint(inMemory(bytes)));
@@ -106,7 +108,7 @@ async function hdf5Opener(): Promise<Open> {
   };
 }
 
-async function readFirst(opening: ReturnType<typeof openCheckpoint>): Promise<void> {
+async function readFirst(opening: Promise<Checkpoint>): Promise<void> {
   const checkpoint = await opening;
   try {
     for (const name of [...checkpoint.tensors.keys()].slice(0, 3)) await checkpoint.readFloat32(name);
