@@ -19,10 +19,10 @@ export function safetensorsFile(header: unknown, data: Uint8Array = new Uint8Arr
 }
 
 /** Runs in a new folder that is removed afterwards. */
-export async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
+export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'convnextv2-test-'));
   try {
-    await work(folder);
+    return await work(folder);
   } finally {
     await rm(folder, { recursive: true });
   }
