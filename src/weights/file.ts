@@ -6,7 +6,6 @@ const MAX_READ_BYTES = 2 ** 30;
 
 /** As much of Node's FileHandle as is needed: who uses this package may not have the types of Node. */
 interface Handle {
-  readonly fd: number;
   read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
   close(): Promise<void>;
 }

@@ -1,182 +1,37 @@
 import { openSync, readSync } from 'node:fs';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import type { Attribute, Dataset, Entity, File, Group } from 'h5wasm';
-import type { StoredDtype, StoredTensor } from '../contracts.js';
-import { ConvNextV2Error, packError, show } from '../errors.js';
+import { ConvNextV2Error, packError } from '../errors.js';
 import type { Hdf5File, Hdf5Reply } from './hdf5.js';
+import { loadHdf5 } from './hdf5-reader.js';
 
 /*
  * The program of a worker that reads one HDF5 file: says that it is ready, then what tensors there are, then gives the values
  * of each that it is asked for by name. The library can loop for ever over a broken file; in here it can be stopped.
  */
 
-/** Keras has a layer a block and a handful of weights each: far more than any model has. */
-const MAX_WEIGHTS = 20_000;
-
-/** Attributes longer than 64 KB are split by Keras into parts: `weight_names0`, ... */
-const MAX_PARTS = 1000;
-
-/** The file as the library sees it, the only one there. */
-const NAME = 'weights.h5';
-
-interface Weight {
-  readonly dataset: Dataset;
-  readonly tensor: StoredTensor;
-}
-
-async function serve(parent: MessagePort, file: Hdf5File): Promise<void> {
+async function serve(parent: MessagePort, { path, size }: Hdf5File): Promise<void> {
   const post = (reply: Hdf5Reply, buffers: readonly ArrayBuffer[] = []) => parent.postMessage(reply, [...buffers]);
-  try {
-    const h5 = await loadH5wasm();
-    const { FS } = (await h5.ready) as unknown as { readonly FS: FileSystem };
-    // what the library says against a file it also throws
-    FS.streams[2].stream_ops = { ...FS.streams[2].stream_ops, write: (_s, _buffer, _offset, length) => length };
-    showFile(FS.createFile('/', NAME, {}, true, false), openSync(file.path, 'r'), file.size);
-    post({ ready: true });
-    const weights = attempt(file.path, () => findWeights(new h5.File(`/${NAME}`, 'r'), file));
-    parent.on('message', (name: string) => {
-      try {
-        const values = attempt(file.path, () => Float32Array.from(weights.get(name)!.dataset.value as Float32Array));
-        post({ values }, [values.buffer]);
-      } catch (error) {
-        post({ error: packError(error as ConvNextV2Error) });
-      }
-    });
-    post({ tensors: Array.from(weights, ([name, { tensor }]) => [name, tensor] as const) });
-  } catch (error) {
+  const report = (error: unknown) => {
     if (!(error instanceof ConvNextV2Error)) throw error;
     post({ error: packError(error) });
-  }
-}
-
-async function loadH5wasm(): Promise<typeof import('h5wasm')> {
-  try {
-    return await import('h5wasm');
-  } catch (cause) {
-    throw new ConvNextV2Error(
-      'E_PEER',
-      {
-        path: 'h5wasm',
-        wanted: 'the package h5wasm, which reads HDF5 files',
-        got: (cause as Error).message.trim().split('\n')[0],
-        suggestion: 'npm install h5wasm',
-      },
-      { cause },
-    );
-  }
-}
-
-/** The library's own file system, Emscripten's, as far as it is used. */
-interface FileSystem {
-  /** By descriptor: 2 is its stderr. */
-  readonly streams: {
-    stream_ops: { write?: (stream: unknown, buffer: unknown, offset: number, length: number) => number };
-  }[];
-  createFile(parent: string, name: string, properties: object, canRead: boolean, canWrite: boolean): LazyNode;
-  analyzePath(path: string): { readonly exists: boolean };
-  unlink(path: string): void;
-}
-
-interface LazyNode {
-  node_ops: Record<string, unknown>;
-  stream_ops: Record<string, unknown>;
-}
-
-/** Lets a file of the library's file system show an open file of ours, read where it is asked for. */
-function showFile(node: LazyNode, descriptor: number, size: number): void {
-  const time = new Date(0);
-  const stat = { dev: 1, ino: 1, mode: 0o100444, nlink: 1, uid: 0, gid: 0, rdev: 0, size, blksize: 4096 };
-  node.node_ops = {
-    ...node.node_ops,
-    getattr: () => ({ ...stat, blocks: Math.ceil(size / 4096), atime: time, mtime: time, ctime: time }),
   };
-  node.stream_ops = {
-    ...node.stream_ops,
-    read: (_stream: unknown, buffer: Uint8Array, offset: number, length: number, position: number) =>
-      readSync(descriptor, buffer, offset, length, position),
-    llseek: (stream: { readonly position: number }, offset: number, whence: number) =>
-      offset + [0, stream.position, size][whence],
-  };
-}
-
-function findWeights(root: File, file: Hdf5File): ReadonlyMap<string, Weight> {
-  const weights = new Map<string, Weight>();
-  let bytes = 0;
-  // a whole model saved by Keras has its weights in a group of that name
-  const top = isGroup(root.get('model_weights')) ? (root.get('model_weights') as Group) : root;
-  for (const layer of namesIn(top, 'layer_names', file)) {
-    const group = top.get(layer);
-    if (!isGroup(group)) fail(file.path, `a group ${show(layer)}`, 'none');
-    for (const name of namesIn(group, 'weight_names', file)) {
-      const dataset = group.get(name);
-      if (!isDataset(dataset)) fail(file.path, `a dataset ${show(name)}`, 'none');
-      if (weights.has(name)) fail(file.path, 'each weight once', `${show(name)} twice`);
-      if (weights.size === MAX_WEIGHTS) fail(file.path, `at most ${MAX_WEIGHTS} weights`, 'more');
-      const { tensor, size } = check(dataset, name, file);
-      bytes += size;
-      if (bytes > file.size) fail(file.path, `weights within the file's ${file.size} bytes`, `${bytes} at least`);
-      weights.set(name, { dataset, tensor });
-    }
-  }
-  return weights;
-}
-
-/** Written plainly, in floats, and no larger than the file: otherwise a small file could fill the memory. */
-function check(dataset: Dataset, name: string, { path, size: fileSize }: Hdf5File) {
-  const { metadata, filters } = dataset;
-  const { shape, type, size: width, littleEndian, chunks, total_size: count } = metadata;
-  const at = `${path}: ${show(name)}`;
-  const dtype: StoredDtype | undefined = type === 1 ? ({ 4: 'F32', 8: 'F64' } as const)[width] : undefined;
-  if (dtype === undefined || !littleEndian)
-    fail(at, 'little-endian floats of 4 or 8 bytes', `type ${type} of ${width}`);
-  if (chunks || filters.length > 0) fail(at, 'a dataset in one piece', 'a chunked or compressed one');
-  if (!shape?.every(Number.isSafeInteger)) fail(at, 'a shape', show(shape));
-  const size = count * width;
-  if (!(size <= fileSize)) fail(at, `at most the file's ${fileSize} bytes`, `${size}`);
-  return { tensor: { dtype, shape }, size };
-}
-
-/** A list of names from an attribute, in one piece or in several. */
-function namesIn(group: Group, attribute: string, file: Hdf5File): readonly string[] {
-  const { attrs } = group;
-  if (Object.hasOwn(attrs, attribute)) return texts(attrs[attribute], attribute, file);
-  const names: string[] = [];
-  for (let part = 0; part < MAX_PARTS && Object.hasOwn(attrs, `${attribute}${part}`); part++) {
-    names.push(...texts(attrs[`${attribute}${part}`], attribute, file));
-  }
-  if (names.length === 0) fail(file.path, `${attribute}, as Keras writes it`, 'none');
-  return names;
-}
-
-function texts(attribute: Attribute, name: string, { path, size }: Hdf5File): readonly string[] {
-  const { total_size, size: width } = attribute.metadata;
-  if (!(total_size * width <= size)) fail(path, `${name} within the file`, `${total_size} x ${width} bytes`);
-  const value: unknown = total_size === 0 ? [] : attribute.value;
-  const list: unknown[] = Array.isArray(value) ? value : [value];
-  if (list.every((item): item is string => typeof item === 'string')) return list;
-  return fail(path, `${name}: a list of names`, show(value));
-}
-
-const typeOf = (entity: Entity | null): unknown => Object(entity).type;
-const isGroup = (entity: Entity | null): entity is Group => typeOf(entity) === 'Group';
-const isDataset = (entity: Entity | null): entity is Dataset => typeOf(entity) === 'Dataset';
-
-/** What the library throws becomes an error of ours. */
-function attempt<T>(path: string, work: () => T): T {
   try {
-    return work();
-  } catch (cause) {
-    if (cause instanceof ConvNextV2Error) throw cause;
-    const got = String((cause as Error)?.message ?? cause)
-      .trim()
-      .split('\n')[0]
-      .slice(0, 200);
-    throw new ConvNextV2Error('E_HDF5', { path, wanted: 'an HDF5 file in order', got }, { cause });
+    const open = await loadHdf5();
+    post({ ready: true });
+    const descriptor = openSync(path, 'r');
+    const { tensors, readValues } = open({ path, size, read: (...place) => readSync(descriptor, ...place) });
+    parent.on('message', (name: string) => {
+      try {
+        const values = readValues(name);
+        post({ values }, [values.buffer]);
+      } catch (error) {
+        report(error);
+      }
+    });
+    post({ tensors: [...tensors] });
+  } catch (error) {
+    report(error);
   }
-}
-
-function fail(path: string, wanted: string, got: string): never {
-  throw new ConvNextV2Error('E_HDF5', { path, wanted, got });
 }
 
 serve(parentPort!, workerData);

@@ -13,22 +13,21 @@ const SIGNATURE_BYTES = 16;
  * writes (as a zip file, or as before 1.6), or Keras' HDF5. Throws E_SOURCE where it is none of these, and what the reader of
  * each throws: E_SAFETENSORS, E_ZIP, E_PICKLE, E_HDF5, E_JSON, E_LIMIT, E_PEER, and E_ARGUMENT for a `key` that is not there.
  */
-export async function openCheckpoint(path: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
-  let isIndex = false;
-  const checkpoint = await withFile(path, async (file) => {
-    const start = await readRange(file, 0, Math.min(SIGNATURE_BYTES, file.size));
-    const text = Buffer.from(start).toString('latin1');
-    if (text.startsWith('PK\x03\x04')) return openTorchZip(file, options);
-    if (start[0] === 0x80 && start[1] >= 2 && start[1] <= 5) return openTorchLegacy(file, options);
-    if (text.startsWith('\x89HDF\r\n\x1a\n')) return openHdf5(file);
-    if (isSafetensors(text, path)) return readSafetensorsFile(file);
-    if (!text.trimStart().startsWith('{')) return refuse(file, text);
-    isIndex = true;
-    await file.handle.close();
-    return undefined;
-  });
-  if (isIndex) return openShardedSafetensors(path);
-  return checkpoint!;
+export function openCheckpoint(path: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
+  return withFile(path, (file) => readCheckpoint(file, options));
+}
+
+/** As `openCheckpoint`, of a file that is open: whoever closes the checkpoint closes it. */
+export async function readCheckpoint(file: OpenFile, options: CheckpointOptions = {}): Promise<Checkpoint> {
+  const start = await readRange(file, 0, Math.min(SIGNATURE_BYTES, file.size));
+  const text = Buffer.from(start).toString('latin1');
+  if (text.startsWith('PK\x03\x04')) return openTorchZip(file, options);
+  if (start[0] === 0x80 && start[1] >= 2 && start[1] <= 5) return openTorchLegacy(file, options);
+  if (text.startsWith('\x89HDF\r\n\x1a\n')) return openHdf5(file);
+  if (isSafetensors(text, file.path)) return readSafetensorsFile(file);
+  if (!text.trimStart().startsWith('{')) return refuse(file, text);
+  await file.handle.close(); // an index is read by its path, as the files that it names
+  return openShardedSafetensors(file.path);
 }
 
 /** It begins with the length of its header, of less than 2^32 bytes. Its name counts only where nothing else is recognised. */

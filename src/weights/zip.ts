@@ -1,10 +1,12 @@
-import { read } from 'node:fs';
 import type { Entry, RandomAccessReader, ZipFile } from 'yauzl';
-import { ConvNextV2Error } from '../errors.js';
-import type { OpenFile } from './file.js';
+import { ConvNextV2Error, show } from '../errors.js';
+import { type OpenFile, readRange } from './file.js';
 
 /** A checkpoint has an entry a tensor and a few more: far more than any model has. */
 const MAX_ENTRIES = 20_000;
+
+/** The library asks for a record at a time, of some 50 bytes; so many are read at once. */
+const BLOCK_BYTES = 4096;
 
 /** Where the bytes of an entry lie in the file. */
 export interface Extent {
@@ -24,7 +26,7 @@ export interface ZipDirectory {
  * for more entries than any checkpoint has.
  */
 export async function readZip(file: OpenFile): Promise<ZipDirectory> {
-  const { path, size } = file;
+  const { path } = file;
   const zip = await reading(path, () => openZip(file));
   if (zip.entryCount > MAX_ENTRIES) {
     throw new ConvNextV2Error('E_LIMIT', { path, wanted: `at most ${MAX_ENTRIES} entries`, got: `${zip.entryCount}` });
@@ -45,21 +47,31 @@ export async function readZip(file: OpenFile): Promise<ZipDirectory> {
       }
       const { fileDataStart: begin } = await reading(at, () => localHeader(zip, entry));
       const end = begin + entry.compressedSize;
-      if (end > size)
-        fail(at, 'an entry within the file', `one that ends at byte ${end} of ${size}`, 'it is cut short');
       return { begin, end };
     },
   };
 }
 
 /** The library is loaded on first use. */
-async function openZip({ handle, size }: OpenFile): Promise<ZipFile> {
+async function openZip(file: OpenFile): Promise<ZipFile> {
   const { fromRandomAccessReader, RandomAccessReader: Reader } = await import('yauzl');
+  const { size } = file;
+  let block: Extent & { readonly bytes: Uint8Array } = { begin: 0, end: 0, bytes: new Uint8Array() };
+  const bytesAt = async (begin: number, end: number): Promise<Uint8Array> => {
+    if (!(begin >= 0 && end <= size)) throw new Error('a place beyond the end of the file');
+    if (begin < block.begin || end > block.end) {
+      const last = Math.min(size, Math.max(end, begin + BLOCK_BYTES));
+      block = { begin, end: last, bytes: await readRange(file, begin, last) };
+    }
+    return block.bytes.subarray(begin - block.begin, end - block.begin);
+  };
   /** The library's own reader lets the process end where a place is beyond what the system takes. */
   class FileReader extends Reader {
     override read(...[buffer, offset, length, position, callback]: Parameters<RandomAccessReader['read']>): void {
-      if (!(position >= 0 && position + length <= size)) callback(new Error('a place beyond the end of the file'));
-      else read(handle.fd, buffer, offset, length, position, (error) => callback(error));
+      bytesAt(position, position + length).then((bytes) => {
+        buffer.set(bytes, offset);
+        callback(null);
+      }, callback);
     }
   }
   // the file is closed by whoever opened it
@@ -75,7 +87,7 @@ async function readEntries(zip: ZipFile, path: string): Promise<ReadonlyMap<stri
     zip.on('error', reject);
     zip.on('end', resolve);
     zip.on('entry', (entry: Entry) => {
-      if (entries.has(entry.fileName)) return reject(problem(path, 'each name once', `${entry.fileName} twice`));
+      if (entries.has(entry.fileName)) return reject(problem(path, 'each name once', `${show(entry.fileName)} twice`));
       entries.set(entry.fileName, entry);
       zip.readEntry();
     });

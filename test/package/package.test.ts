@@ -272,18 +272,19 @@ console.log((await useBackend('cpu')).name);
     const { stdout, stderr } = await node(
       bare,
       'script.mjs',
-      `import { decodeImage, inspectModel, useBackend } from 'convnextv2';
+      `import { ConvNextV2Config, decodeImage, inspectModel, useBackend } from 'convnextv2';
 import 'convnextv2/backbones/convnext';
 import 'convnextv2/testing';
 console.log((await inspectModel('convnextv2-atto', { height: 224, width: 224 })).parameters);
 const report = ({ code, suggestion }) => console.log(code, suggestion);
 await decodeImage(${JSON.stringify(resolve('examples/pictures/chelsea.png'))}).catch(report);
+await ConvNextV2Config.fromPretrained(${JSON.stringify(resolve('test/golden/checkpoints/tf/tf_model.h5'))}).catch(report);
 await useBackend('cpu').catch(report);
 `,
     );
     expect(withoutNodesWarnings(stderr)).to.equal('');
     expect(stdout).to.match(
-      /^3386760\nE_PEER npm install sharp\nE_BACKEND npm install @tensorflow\/tfjs-backend-cpu@4\.\d+\.\d+\n$/,
+      /^3386760\nE_PEER npm install sharp\nE_PEER npm install h5wasm\nE_BACKEND npm install @tensorflow\/tfjs-backend-cpu@4\.\d+\.\d+\n$/,
     );
   });
 });

@@ -33,6 +33,25 @@ describe('PyTorch files', () => {
       expect(await at(0, [1, 6], [99, 1])).to.deep.equal([0, 1, 2, 3, 4, 5]); // an axis of one has any stride
     }));
 
+  it('finds what lies far apart in a large file, by a directory of many parts', () =>
+    inFolder(async (folder) => {
+      // the directory has some 60 bytes for each of 200 entries, and is read 4 KB at a time; the first storage lies far before it
+      const storages: Record<string, Uint8Array> = { 0: new Uint8Array(new Float32Array(20_000).fill(7).buffer) };
+      for (let key = 1; key < 200; key++) storages[key] = float32(key);
+      const checkpoint = await open(folder, torchZip(`}X\x01\0\0\0x${rebuilt(20_000, 0, [2], [1])}s.`, storages));
+      expect(await checkpoint.readFloat32('x')).to.deep.equal(new Float32Array([7, 7]));
+      await checkpoint.close();
+    }));
+
+  it('refuses an entry that lies beyond the file', () =>
+    inFolder(async (folder) => {
+      const file = torchZip(`}X\x01\0\0\0x${rebuilt(1, 0, [1], [1])}s.`, { 0: float32(7) });
+      const bytes = Buffer.from(file);
+      // the offset of the first entry, 42 bytes into its record of the directory
+      bytes.writeUInt32LE(0xfffffff0, bytes.indexOf('PK\x01\x02', 0, 'latin1') + 42);
+      expect((await failure(() => open(folder, bytes))).code).to.equal('E_ZIP');
+    }));
+
   it('refuses tensors beyond their storage, and larger than it', () =>
     inFolder(async (folder) => {
       for (const [offset, shape, strides] of [

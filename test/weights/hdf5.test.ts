@@ -1,0 +1,135 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import h5wasm from 'h5wasm';
+import { type Hdf5Weights, hdf5With } from '../../src/weights/hdf5-reader.js';
+import { openCheckpoint } from '../../src/weights/open-checkpoint.js';
+import { failure, golden, inFolder, openFiles, readBytes } from '../helpers.js';
+
+type Group = InstanceType<typeof h5wasm.Group>;
+
+/** The bytes of an HDF5 file. */
+async function hdf5File(fill: (root: Group) => void): Promise<Uint8Array> {
+  const { FS } = (await h5wasm.ready) as unknown as { FS: { readFile(name: string): Uint8Array } };
+  const root = new h5wasm.File('made.h5', 'w');
+  fill(root);
+  root.close();
+  return FS.readFile('made.h5');
+}
+
+/** A layer with weights: names, and the datasets of these. */
+function addLayer(root: Group, layer: string, names: readonly string[], add: (group: Group) => void = () => {}): void {
+  const group = root.create_group(layer);
+  group.create_attribute('weight_names', [...names]);
+  add(group);
+}
+
+const floats = { name: 'a:0', data: new Float32Array([1, 2, 3, 4, 5, 6]), shape: [2, 3] };
+
+/** A model of one layer with one weight. */
+const modelWith = (dataset: Parameters<Group['create_dataset']>[0]) =>
+  hdf5File((root) => {
+    root.create_attribute('layer_names', ['layer']);
+    addLayer(root, 'layer', ['a:0'], (group) => group.create_dataset(dataset));
+  });
+
+const open = hdf5With(h5wasm as never);
+
+async function read(file: Uint8Array): Promise<Hdf5Weights> {
+  return (await open)({
+    path: 'file',
+    size: file.length,
+    read(into, offset, length, position) {
+      const part = file.subarray(position, position + length);
+      into.set(part, offset);
+      return part.length;
+    },
+  });
+}
+
+const refusal = async (file: Uint8Array | Promise<Uint8Array>) => failure(async () => read(await file));
+
+describe('HDF5 weights', () => {
+  it('are those that the layers name, as floats of 4 or 8 bytes', async () => {
+    const file = await hdf5File((root) => {
+      root.create_attribute('layer_names', ['one', 'none', 'two']);
+      addLayer(root, 'one', ['a:0'], (group) => group.create_dataset(floats));
+      addLayer(root, 'none', []);
+      addLayer(root, 'two', ['b/c:0'], (group) => {
+        group.create_group('b');
+        group.create_dataset({ name: 'b/c:0', data: new Float64Array([0.5]), shape: [1] });
+      });
+      root.create_dataset({ name: 'other', data: new Float32Array([9]) });
+    });
+    const { tensors, readValues } = await read(file);
+    expect([...tensors]).to.deep.equal([
+      ['a:0', { dtype: 'F32', shape: [2, 3] }],
+      ['b/c:0', { dtype: 'F64', shape: [1] }],
+    ]);
+    expect(readValues('a:0')).to.deep.equal(floats.data);
+    expect(readValues('b/c:0')).to.deep.equal(new Float32Array([0.5]));
+  });
+
+  it('may lie in a group of the whole model, with lists of names in parts', async () => {
+    const file = await hdf5File((root) => {
+      const top = root.create_group('model_weights');
+      top.create_attribute('layer_names0', ['one']);
+      top.create_attribute('layer_names1', ['two']);
+      for (const [layer, name] of [
+        ['one', 'a:0'],
+        ['two', 'b:0'],
+      ])
+        addLayer(top, layer, [name], (group) => group.create_dataset({ ...floats, name }));
+    });
+    expect([...(await read(file)).tensors.keys()]).to.deep.equal(['a:0', 'b:0']);
+  });
+
+  it('are refused where they are not plain floats in one piece', async () => {
+    const gotOf = async (dataset: Partial<Parameters<Group['create_dataset']>[0]>) =>
+      (await refusal(modelWith({ ...floats, ...dataset }))).got;
+    expect(await gotOf({ chunks: [1, 3] })).to.equal('a chunked or compressed one');
+    expect(await gotOf({ data: new Int32Array(6) })).to.equal('type 0 of 4');
+  });
+
+  it('are refused where the lists do not fit the file', async () => {
+    expect((await refusal(hdf5File(() => {}))).wanted).to.equal('layer_names, as Keras writes it');
+    const lists = (layers: readonly string[], names: readonly string[], add?: (group: Group) => void) =>
+      hdf5File((root) => {
+        root.create_attribute('layer_names', [...layers]);
+        addLayer(root, 'layer', names, add);
+      });
+    expect((await refusal(lists(['other'], []))).wanted).to.equal('a group "other"');
+    expect((await refusal(lists(['layer'], ['a:0']))).wanted).to.equal('a dataset "a:0"');
+    const twice = lists(['layer'], ['a:0', 'a:0'], (group) => group.create_dataset(floats));
+    expect((await refusal(twice)).wanted).to.equal('each weight once');
+    // 8,000 bytes under two names, in a file that has them once
+    const shared = lists(['layer'], ['a:0', 'b:0', 'c:0'], (group) => {
+      group.create_dataset({ name: 'a:0', data: new Float32Array(2000) });
+      for (const name of ['b:0', 'c:0']) group.create_hard_link('/layer/a:0', name);
+    });
+    expect((await refusal(shared)).wanted).to.match(/^weights within the file's \d+ bytes$/);
+  });
+
+  it('are given up where the library loops for ever over them', () =>
+    inFolder(async (folder) => {
+      const file = await readBytes(golden('checkpoints', 'tf', 'tf_model.h5'));
+      file[696] = 48; // where the free places of a heap of names begin
+      await writeFile(join(folder, 'weights'), file);
+      const error = await failure(() => openCheckpoint(join(folder, 'weights')));
+      expect([error.code, error.got]).to.deep.equal(['E_HDF5', 'one that takes more than 1000 ms']);
+      expect(await openFiles(folder)).to.equal(0);
+    }));
+
+  it('are read one after the other, in a worker that ends with the checkpoint', () =>
+    inFolder(async (folder) => {
+      const path = join(folder, 'weights');
+      await writeFile(path, await modelWith(floats));
+      const checkpoint = await openCheckpoint(path);
+      const [first, second] = await Promise.all([checkpoint.readFloat32('a:0'), checkpoint.readFloat32('a:0')]);
+      expect([first, second]).to.deep.equal([floats.data, floats.data]);
+      const unknown = await failure(() => checkpoint.readFloat32('a:1'));
+      expect([unknown.code, unknown.suggestion]).to.deep.equal(['E_ARGUMENT', 'did you mean "a:0"?']);
+      await checkpoint.close();
+      expect(await openFiles(folder)).to.equal(0);
+    }));
+});
