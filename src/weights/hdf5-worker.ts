@@ -9,6 +9,20 @@ import { loadHdf5 } from './hdf5-reader.js';
  * of each that it is asked for by name. The library can loop for ever over a broken file; in here it can be stopped.
  */
 
+const PAGE = 65536;
+
+/** Lets the library's memory grow by so many bytes: a broken file can have it ask for gigabytes, and it says so when there are none. */
+function boundMemory(bytes: number): void {
+  const memory = WebAssembly.Memory.prototype;
+  const { grow } = memory;
+  let left = bytes;
+  memory.grow = function (pages) {
+    if (pages * PAGE > left) throw new RangeError('no more memory for this file');
+    left -= pages * PAGE;
+    return grow.call(this, pages);
+  };
+}
+
 async function serve(parent: MessagePort, { path, size }: Hdf5File): Promise<void> {
   const post = (reply: Hdf5Reply, buffers: readonly ArrayBuffer[] = []) => parent.postMessage(reply, [...buffers]);
   const report = (error: unknown) => {
@@ -16,6 +30,7 @@ async function serve(parent: MessagePort, { path, size }: Hdf5File): Promise<voi
     post({ error: packError(error) });
   };
   try {
+    boundMemory(4 * size + 2 ** 20);
     const open = await loadHdf5();
     post({ ready: true });
     const descriptor = openSync(path, 'r');

@@ -4,6 +4,8 @@ import { expect } from 'chai';
 import h5wasm from 'h5wasm';
 import { type Hdf5Weights, hdf5With } from '../../src/weights/hdf5-reader.js';
 import { openCheckpoint } from '../../src/weights/open-checkpoint.js';
+import { mutate, random } from '../fuzz/mutate.js';
+import { SEEDS } from '../fuzz/seeds.js';
 import { failure, golden, inFolder, openFiles, readBytes } from '../helpers.js';
 
 type Group = InstanceType<typeof h5wasm.Group>;
@@ -118,6 +120,29 @@ describe('HDF5 weights', () => {
       const error = await failure(() => openCheckpoint(join(folder, 'weights')));
       expect([error.code, error.got]).to.deep.equal(['E_HDF5', 'one that takes more than 1000 ms']);
       expect(await openFiles(folder)).to.equal(0);
+    }));
+
+  it('make the library take little more memory than the file is large', () =>
+    inFolder(async (folder) => {
+      const path = join(folder, 'weights');
+      const large = { ...floats, data: Float32Array.from({ length: 3_000_000 }, (_, i) => i), shape: [3_000_000] };
+      await writeFile(path, await modelWith(large));
+      const checkpoint = await openCheckpoint(path);
+      expect((await checkpoint.readFloat32('a:0')).at(-1)).to.equal(2_999_999);
+      await checkpoint.close();
+      // a mutant that has it ask for 1.3 GB
+      const below = random(347536);
+      const [seed] = [SEEDS.h5()].map((seeds) => seeds[below(seeds.length)]);
+      await writeFile(path, mutate(seed, 'h5', below));
+      const before = process.memoryUsage().rss;
+      let most = 0;
+      const watch = setInterval(() => {
+        most = Math.max(most, process.memoryUsage().rss - before);
+      }, 2);
+      const error = await failure(() => openCheckpoint(path));
+      clearInterval(watch);
+      expect(error.code).to.equal('E_HDF5');
+      expect(most / 2 ** 20).to.be.within(1, 300);
     }));
 
   it('are read one after the other, in a worker that ends with the checkpoint', () =>
