@@ -170,6 +170,30 @@ ${USE}`,
     expect(code).to.equal(0);
   });
 
+  it('computes natively where the package for this platform lies beside it', async function () {
+    if (!existsSync('native/build/Release/convnextv2.node')) this.skip();
+    const source = `import { useBackend } from 'convnextv2';
+import { registerSimd } from 'convnextv2/backend';
+const { name, detail } = await useBackend(); // the fastest that is there
+console.log(name, detail.length > 0);
+await registerSimd().then(() => console.log('native'), ({ message }) => console.log(message));
+`;
+    const without = await node(app, 'native.mjs', source);
+    expect(without.stdout).to.match(/^cpu true\nE_BACKEND: .*the native kernels are not built/);
+    const place = join(app, 'node_modules', '@convnextv2', `${process.platform}-${process.arch}`);
+    const made = await run(process.execPath, ['native/package.mjs', place]);
+    expect(made.stdout.trim(), made.stderr).to.equal(place);
+    const own = JSON.parse(readFileSync(join(place, 'package.json'), 'utf8'));
+    expect([own.version, own.os, own.cpu]).to.deep.equal([manifest.version, [process.platform], [process.arch]]);
+    expect(own).not.to.have.any.keys('scripts', 'dependencies');
+    const beside = await node(app, 'native.mjs', source);
+    expect(beside.stdout, beside.stderr).to.equal('simd true\nnative\n');
+    writeFileSync(join(place, 'convnextv2.node'), 'not one');
+    const broken = await node(app, 'native.mjs', source);
+    expect(broken.stdout).to.match(/^cpu true\nE_BACKEND: .*(invalid ELF header|file too short|not a)/);
+    rmSync(place, { recursive: true });
+  }).timeout(60_000);
+
   for (const [kind, file] of [
     ['modules', 'typed.mts'],
     ['CommonJS', 'typed.cts'],

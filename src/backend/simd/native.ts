@@ -255,23 +255,31 @@ export function simdThreads(count?: number): number {
   return count === undefined ? loadAddon().threads() : loadAddon().threads(count);
 }
 
+/** Where the native half may be: built in a clone, or in the package for this platform that npm installed beside this one. */
+const placesOf = (require: NodeJS.Require): readonly string[] => [
+  join(dirname(require.resolve('convnextv2/package.json')), 'native', 'build', 'Release', 'convnextv2.node'),
+  `@convnextv2/${process.platform}-${process.arch}`,
+];
+
 function loadAddon(): Addon {
   const require = createRequire(import.meta.url);
-  try {
-    return require(
-      join(dirname(require.resolve('convnextv2/package.json')), 'native', 'build', 'Release', 'convnextv2.node'),
-    );
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    throw new ConvNextV2Error(
-      'E_BACKEND',
-      {
-        path: 'backend',
-        wanted: 'simd',
-        got: code === 'MODULE_NOT_FOUND' ? 'the native kernels are not built' : message.split('\n')[0],
-        suggestion: 'in a clone, install a C++ compiler and run npm ci',
-      },
-      { cause },
-    );
+  const failures: NodeJS.ErrnoException[] = [];
+  for (const place of placesOf(require)) {
+    try {
+      return require(place);
+    } catch (cause) {
+      failures.push(cause as NodeJS.ErrnoException);
+    }
   }
+  const broken = failures.find(({ code }) => code !== 'MODULE_NOT_FOUND');
+  throw new ConvNextV2Error(
+    'E_BACKEND',
+    {
+      path: 'backend',
+      wanted: 'simd',
+      got: broken ? broken.message.split('\n')[0] : 'the native kernels are not built',
+      suggestion: 'in a clone, install a C++ compiler and run npm ci',
+    },
+    { cause: broken ?? failures[0] },
+  );
 }
