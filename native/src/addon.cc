@@ -229,13 +229,14 @@ napi_value suppress(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// sum(x [outer, reduced, inner], outer, reduced, inner, out [outer, inner])
+// sum(x [outer, reduced, inner], outer, reduced, inner, divisor, out [outer, inner])
 napi_value sum(napi_env env, napi_callback_info info) {
   Call call(env, info);
   const long outer = call.count(1), reduced = call.count(2), inner = call.count(3);
   const float *x = call.floats(0, outer * reduced * inner);
-  float *out = call.floats(4, outer * inner);
-  if (call.ok()) call.kernels->sum(x, outer, reduced, inner, out);
+  const double divisor = call.number(4);
+  float *out = call.floats(5, outer * inner);
+  if (call.ok()) call.kernels->sum(x, outer, reduced, inner, divisor, out);
   return nullptr;
 }
 

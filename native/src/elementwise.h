@@ -125,7 +125,7 @@ static void adamW(const AdamW &r, const float *const in[4], long count, float *c
 }
 
 /** x [outer, reduced, inner] to out [outer, inner], in blocks whose number depends on the shape alone. */
-static void sums(const float *x, long outer, long reduced, long inner, float *out) {
+static void sums(const float *x, long outer, long reduced, long inner, double divisor, float *out) {
   const long rows = std::max(1L, ELEMENTS / inner), blocks = (reduced + rows - 1) / rows;
   std::vector<float> partial(outer * blocks * inner);
   parallel(outer * blocks, [&](long task) {
@@ -153,7 +153,7 @@ static void sums(const float *x, long outer, long reduced, long inner, float *ou
     for (long c = 0; c < inner; c++) {
       double total = 0;
       for (long b = 0; b < blocks; b++) total += partial[(i * blocks + b) * inner + c];
-      out[i * inner + c] = (float)total;
+      out[i * inner + c] = (float)(total / divisor);
     }
   }
 }

@@ -71,8 +71,8 @@ struct Kernels {
   void (*softmax)(const float *x, long rows, long n, float *out);
   /** kept[i] tells whether box order[i] is kept, of `most` at most: see src/boxes/nms.ts. */
   void (*suppress)(const float *boxes, const int32_t *order, const int32_t *groups, long count, double threshold, double most, uint8_t *kept);
-  /** x [outer, reduced, inner] to out [outer, inner]. */
-  void (*sum)(const float *x, long outer, long reduced, long inner, float *out);
+  /** x [outer, reduced, inner] to out [outer, inner], divided by `divisor`. */
+  void (*sum)(const float *x, long outer, long reduced, long inner, double divisor, float *out);
   /** From a parameter, its gradient and its moments to new ones of them. */
   void (*adamW)(const AdamW &rates, const float *const in[4], long count, float *const out[3]);
   void (*matMulTransposed)(const float *a, const float *b, long rows, long k, long n, float *out);

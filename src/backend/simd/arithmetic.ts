@@ -53,8 +53,8 @@ function reduce(mean: boolean): Simd {
     if (over === undefined) return undefined;
     const shape = x.shape.flatMap((length, i) => (!over.axes.includes(i) ? [length] : keepDims ? [1] : []));
     return backend.output(shape, (out) => {
-      backend.native.sum(backend.floats(x), over.outer, over.reduced, over.inner, out);
-      if (mean) for (let i = 0; i < out.length; i++) out[i] /= over.reduced;
+      const { outer, reduced, inner } = over;
+      backend.native.sum(backend.floats(x), outer, reduced, inner, mean ? reduced : 1, out);
     });
   };
 }

@@ -101,7 +101,8 @@ export interface NativeKernels {
     most: number,
     kept: Uint8Array,
   ): void;
-  sum(x: Float32Array, outer: number, reduced: number, inner: number, out: Float32Array): void;
+  /** x [outer, reduced, inner] to out [outer, inner], divided by `divisor`. */
+  sum(x: Float32Array, outer: number, reduced: number, inner: number, divisor: number, out: Float32Array): void;
   /** `rates`: beta1, 1 - beta1, beta2, 1 - beta2, epsilon, kept, rate, rootScale of ops/adamw-step.ts. */
   adamW(
     variable: Float32Array,
