@@ -53,6 +53,24 @@ describe('nms', () => {
     }
   });
 
+  it('compares overlaps of float32 with a threshold of double precision', () => {
+    // they share 3 of 10, which float32 rounds up; 0.7 it rounds down
+    const three = boxes([0, 0, 8, 1], [5, 0, 10, 1]);
+    const seven = boxes([0, 0, 8, 1], [1, 0, 10, 1]);
+    for (const native of allKernels) {
+      for (const [pair, threshold, want] of [
+        [three, 0.3, [1, 0]],
+        [seven, 0.7, [1, 1]],
+      ] as const) {
+        const kept = new Uint8Array(2);
+        native.suppress(pair, Int32Array.of(0, 1), new Int32Array(2), threshold, 2, kept);
+        expect([...kept]).to.deep.equal(want);
+        const inJavaScript = suppressInJavaScript(pair, [0, 1], [0, 0], threshold, 2);
+        expect(inJavaScript).to.deep.equal(want[1] ? [0, 1] : [0]);
+      }
+    }
+  });
+
   it('says in native code which arguments do not fit', () => {
     for (const native of allKernels) {
       const two = boxes([0, 0, 1, 1], [0, 0, 2, 2]);

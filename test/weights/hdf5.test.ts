@@ -130,10 +130,10 @@ describe('HDF5 weights', () => {
   it('make the library take little more memory than the file is large', () =>
     inFolder(async (folder) => {
       const path = join(folder, 'weights');
-      const large = { ...floats, data: Float32Array.from({ length: 3_000_000 }, (_, i) => i), shape: [3_000_000] };
+      const large = { ...floats, data: new Float32Array(20_000_000).fill(7), shape: [20_000_000] };
       await writeFile(path, await modelWith(large));
       const checkpoint = await openCheckpoint(path);
-      expect((await checkpoint.readFloat32('a:0')).at(-1)).to.equal(2_999_999);
+      expect((await checkpoint.readFloat32('a:0')).at(-1)).to.equal(7);
       await checkpoint.close();
       await writeFile(path, mutant(347536)); // one that has it ask for 1.3 GB
       const before = process.memoryUsage().rss;

@@ -141,6 +141,36 @@ describe('kernels of backend simd', function () {
     }
   });
 
+  it('runs blocks one after the other, and frees what lies between', async () => {
+    await tf.setBackend('simd');
+    const c = 8;
+    const shapes = {
+      'dwconv.weight': [7, 7, c, 1],
+      'dwconv.bias': [c],
+      'norm.weight': [c],
+      'norm.bias': [c],
+      'pwconv1.weight': [c, 4 * c],
+      'pwconv1.bias': [4 * c],
+      'grn.weight': [4 * c],
+      'grn.bias': [4 * c],
+      'pwconv2.weight': [4 * c, c],
+      'pwconv2.bias': [c],
+    };
+    const block = (seed: number) =>
+      Object.entries(shapes).map(([name, shape], i) => [name, tensor(shape, 100 * seed + i)] as const);
+    const run = (x: tf.Tensor, blocks: readonly ReturnType<typeof block>[]): tf.Tensor => {
+      const named = blocks.flatMap((parts, i) => parts.map(([name, part]) => [`${i}.${name}`, part]));
+      return tf.engine().runKernel('convnextv2Blocks:gelu', { x, ...Object.fromEntries(named) });
+    };
+    const [x, first, second, third] = [map([2, 9, 5, c]), block(1), block(2), block(3)];
+    const [arrays, { numTensors }] = [tf.backend().numDataIds(), tf.memory()];
+    const together = run(x, [first, second, third]);
+    expect([tf.backend().numDataIds() - arrays, tf.memory().numTensors - numTensors]).to.deep.equal([1, 1]);
+    const alone = tf.tidy(() => [first, second, third].reduce((y, parts) => run(y, [parts]), x as tf.Tensor));
+    expect([...together.dataSync()]).to.deep.equal([...alone.dataSync()]);
+    tf.dispose([x, together, alone, ...[first, second, third].flat().map(([, part]) => part)]);
+  });
+
   it('convolves each channel alone as cpu does', async () => {
     for (const kernel of [1, 3, 7]) {
       for (const [strides, dilations] of [
