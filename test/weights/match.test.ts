@@ -135,6 +135,15 @@ describe('fillParameters', () => {
     expect(tf.memory().numTensors).to.equal(before);
   });
 
+  it('passes over what batch norms counted', async () => {
+    const counted = { 'norm.num_batches_tracked': { dtype: 'I64' as const, shape: [] } };
+    const whole = { 'body.weight': WEIGHT, 'body.grn': GRN, 'head.bias': BIAS };
+    const parameters = declare();
+    const report = await fillParameters(parameters, checkpointOf({ ...whole, ...counted }), { strict: 'all' });
+    for (const parameter of parameters.values()) parameter.dispose();
+    expect([report.loaded.length, report.unused]).to.deep.equal([3, []]);
+  });
+
   it('is as strict as it is told', async () => {
     const load = async (strict: 'body' | 'all' | 'none', tensors: Tensors) => {
       const parameters = declare();

@@ -100,6 +100,25 @@ describe('PyTorch files', () => {
     await checkpoint.close();
   });
 
+  it('refuses a storage of another length than its tensors say', async () => {
+    for (const values of [
+      [1, 2],
+      [1, 2, 3, 4],
+    ]) {
+      const file = torchZip(`${rebuilt(3, 0, [2], [1])}.`, { 0: float32(...values) });
+      const error = await inFolder((folder) => failure(() => open(folder, file)));
+      expect([error.wanted, error.got]).to.deep.equal(['12 bytes in storage 0', `${4 * values.length}`]);
+    }
+  });
+
+  it('refuses big-endian numbers of the legacy format', async () => {
+    const magic = '\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.';
+    const machine = '\x80\x02}X\x0d\0\0\0little_endian\x89s.';
+    const file = Buffer.from(`${magic}\x80\x02M\xe9\x03.${machine}`, 'latin1');
+    const error = await inFolder((folder) => failure(() => open(folder, file)));
+    expect(error.got).to.equal('big-endian ones');
+  });
+
   it('says which name is unknown', async () => {
     const checkpoint = await openCheckpoint(golden('checkpoints', 'fcmae-dense.pth'));
     expect((await failure(() => checkpoint.readFloat32('stages.0.0.norm.wieght'))).suggestion).to.equal(
