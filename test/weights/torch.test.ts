@@ -19,6 +19,8 @@ async function valuesOf(folder: string, pickled: string, storage: readonly numbe
   return values;
 }
 
+const float32Of = (...values: readonly number[]) => new Float32Array(values);
+
 describe('PyTorch files', () => {
   it('reads tensors by offset and strides', () =>
     inFolder(async (folder) => {
@@ -111,13 +113,49 @@ describe('PyTorch files', () => {
     }
   });
 
-  it('refuses big-endian numbers of the legacy format', async () => {
-    const magic = '\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.';
-    const machine = '\x80\x02}X\x0d\0\0\0little_endian\x89s.';
-    const file = Buffer.from(`${magic}\x80\x02M\xe9\x03.${machine}`, 'latin1');
-    const error = await inFolder((folder) => failure(() => open(folder, file)));
-    expect(error.got).to.equal('big-endian ones');
-  });
+  it('holds the legacy format to what it says of itself', () =>
+    inFolder(async (folder) => {
+      const magic = '\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.';
+      const little = '}X\x0d\0\0\0little_endian\x88s.';
+      const keysOf = (...keys: readonly number[]) => `](${keys.map((key) => `X\x01\0\0\0${key}`).join('')}e.`;
+      const storage = (count: number) =>
+        Buffer.concat([Buffer.from(new BigUint64Array([BigInt(count)]).buffer), float32(5, 6)]);
+      const file = ({ first = magic, machine = little, keys = keysOf(0), count = 2 }) => {
+        const tensors = `}X\x01\0\0\0x${rebuilt(2, 0, [2], [1])}s.`;
+        const pickles = [first, 'M\xe9\x03.', machine, tensors, keys].map((pickle) => `\x80\x02${pickle}`).join('');
+        return Buffer.concat([Buffer.from(pickles, 'latin1'), storage(count), storage(count)]);
+      };
+      const checkpoint = await open(folder, file({}));
+      expect(await checkpoint.readFloat32('x')).to.deep.equal(float32Of(5, 6));
+      await checkpoint.close();
+      for (const [wrong, got] of [
+        [{ first: 'M\xe9\x03.' }, 'another pickle'],
+        [{ machine: '}X\x0d\0\0\0little_endian\x89s.' }, 'big-endian ones'],
+        [{ count: 3 }, '3'],
+        [{ keys: keysOf(9) }, '"9"'],
+        [{ keys: keysOf(0, 0) }, '"0"'],
+        [{ keys: keysOf() }, 'none'],
+      ] as const) {
+        expect((await failure(() => open(folder, file(wrong)))).got).to.equal(got);
+      }
+    }));
+
+  it('takes tensors in the wrapping of a parameter of any class', () =>
+    inFolder(async (folder) => {
+      const plain = rebuilt(2, 0, [2], [1]);
+      const [rebuild, args] = [plain.slice(0, plain.indexOf('(')), plain.slice(plain.indexOf('('), -1)];
+      const wrapped = `ctorch._tensor\n_rebuild_from_type_v2\n(${rebuild}ctorch.nn.parameter\nParameter\n${args}}tR`;
+      expect(await valuesOf(folder, `}X\x01\0\0\0x${wrapped}s.`, [5, 6])).to.deep.equal([5, 6]);
+      const other = wrapped.replace(rebuild, 'ccollections\nOrderedDict\n');
+      expect((await failure(() => valuesOf(folder, `}X\x01\0\0\0x${other}s.`, [5, 6]))).code).to.equal('E_PICKLE');
+    }));
+
+  it('refuses one storage of two sizes', () =>
+    inFolder(async (folder) => {
+      const [x, y] = [rebuilt(2, 0, [2], [1]), rebuilt(1, 0, [1], [1])];
+      const pickled = `}(X\x01\0\0\0x${x}X\x01\0\0\0y${y}u.`;
+      expect((await failure(() => valuesOf(folder, pickled, [5, 6]))).code).to.equal('E_PICKLE');
+    }));
 
   it('says which name is unknown', async () => {
     const checkpoint = await openCheckpoint(golden('checkpoints', 'fcmae-dense.pth'));
