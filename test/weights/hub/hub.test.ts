@@ -145,14 +145,17 @@ describe('the Hub', () => {
       await writeFile(join(blobs, `${BLOB}.convnextv2-partial`), WEIGHTS.subarray(0, 100));
       expect(await fetch(cacheDir)).to.deep.equal(WEIGHTS);
       expect(server.seen.at(-1)!.headers.range).to.equal('bytes=100-');
-      for (const status of [200, 416]) {
+      for (const status of [200, 206, 416]) {
         await inFolder(async (other) => {
           const blobs = join(other, 'models--a--model', 'blobs');
           await mkdir(blobs, { recursive: true });
           await writeFile(join(blobs, `${BLOB}.convnextv2-partial`), WEIGHTS.subarray(0, 100));
           const noParts: Misbehaviour = (request, response) => {
             if (request.headers.range === undefined) return false;
+            const [start, end] = [50, WEIGHTS.length - 1]; // of another part than was asked for
             if (status === 416) response.writeHead(416).end();
+            else if (status === 206)
+              response.writeHead(206, { 'content-range': `bytes ${start}-${end}/*` }).end(WEIGHTS.subarray(start));
             else response.writeHead(200, { 'content-length': WEIGHTS.length }).end(WEIGHTS);
             return true;
           };
@@ -305,7 +308,9 @@ describe('the Hub', () => {
         response.writeHead(302, { location: request.url! }).end();
         return true;
       };
+      server.takeSeen();
       expect((await failure(() => fetch(cacheDir, circle))).wanted).to.equal('at most 10 redirects');
+      expect(server.takeSeen().length).to.equal(11);
     }));
 
   it('stops when it is told to', () =>
