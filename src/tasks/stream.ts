@@ -177,7 +177,8 @@ async function computeBatch(
   }
 }
 
-function nonFinite(outputs: readonly (readonly [name: string, output: Output])[]): ConvNextV2Error | undefined {
+/** An E_NON_FINITE of the first value that is none, if there is one. */
+export function nonFinite(outputs: readonly (readonly [name: string, output: Output])[]): ConvNextV2Error | undefined {
   for (const [path, { data }] of outputs) {
     for (let i = 0; i < data.length; i++) {
       if (Number.isFinite(data[i])) continue;

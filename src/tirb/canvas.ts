@@ -2,7 +2,7 @@ import { ConvNextV2Error, show } from '../errors.js';
 import { encodePicture, overlaySvg, type PictureFormat } from '../image/overlay.js';
 import type { RawImage } from '../image/raw-image.js';
 import { CanvasRenderingContext2D, type DrawingSurface, type Step } from './context.js';
-import { newRaster, type Raster } from './raster.js';
+import { checkSide, newRaster, type Raster } from './raster.js';
 
 /**
  * A canvas in Node, without one of the packages for it: pictures are drawn on its pixels, and all other drawing is recorded as
@@ -19,8 +19,8 @@ export class Canvas implements DrawingSurface {
   readonly #context = new CanvasRenderingContext2D(this);
 
   constructor(width = 300, height = 150) {
-    this.#width = side('width', width);
-    this.#height = side('height', height);
+    this.#width = checkSide('width', width);
+    this.#height = checkSide('height', height);
   }
 
   get width(): number {
@@ -29,7 +29,7 @@ export class Canvas implements DrawingSurface {
 
   /** Throws E_ARGUMENT for what is no whole number of pixels. */
   set width(width: number) {
-    this.#width = side('width', width);
+    this.#width = checkSide('width', width);
     this.#clear();
   }
 
@@ -38,7 +38,7 @@ export class Canvas implements DrawingSurface {
   }
 
   set height(height: number) {
-    this.#height = side('height', height);
+    this.#height = checkSide('height', height);
     this.#clear();
   }
 
@@ -105,8 +105,19 @@ export class Canvas implements DrawingSurface {
     return encodePicture(await this.toRawImage(), format);
   }
 
-  /** As node-canvas has it, but with a callback alone: `mimeType` is `image/png`, `image/jpeg` or `image/webp`. */
+  /**
+   * As node-canvas has it, but with a callback alone: `mimeType` is `image/png`, `image/jpeg` or `image/webp`. Throws E_ARGUMENT
+   * without one, since sharp renders nothing at once.
+   */
   toBuffer(callback: (error: unknown, buffer?: Uint8Array) => void, mimeType = 'image/png'): void {
+    if (typeof callback !== 'function') {
+      throw new ConvNextV2Error('E_ARGUMENT', {
+        path: 'callback',
+        wanted: 'a function that takes the bytes',
+        got: show(callback),
+        suggestion: 'await canvas.encode()',
+      });
+    }
     this.encode(mimeType.replace(/^image\//, '') as PictureFormat).then((buffer) => callback(null, buffer), callback);
   }
 
@@ -133,9 +144,4 @@ async function rendered(pixels: Raster, steps: readonly Step[]): Promise<Raster>
   }
   await flush();
   return raster;
-}
-
-function side(path: string, length: number): number {
-  if (Number.isSafeInteger(length) && length >= 0) return length;
-  throw new ConvNextV2Error('E_ARGUMENT', { path, wanted: 'a whole number of pixels', got: show(length) });
 }

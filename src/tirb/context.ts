@@ -2,7 +2,7 @@ import { ConvNextV2Error, show } from '../errors.js';
 import type { RawImage } from '../image/raw-image.js';
 import { GLYPH, textPath } from '../image/text.js';
 import { Image, ImageData } from './picture.js';
-import { clearPixels, drawPicture, putPixels, type Raster, takePixels } from './raster.js';
+import { clearPixels, drawPicture, putPixels, type Raster } from './raster.js';
 import type { CanvasElement, IDimensions, IRect } from './surface.js';
 
 /** One thing that is drawn: an element of SVG, or a change of the pixels below it. */
@@ -155,7 +155,7 @@ export class CanvasRenderingContext2D implements Styles {
   /** Draws a picture, or a part of it, at a place and in a size. Throws E_ARGUMENT for what is none, E_IMAGE for one not loaded. */
   drawImage(picture: Drawable, ...at: readonly number[]): void {
     if (!at.every(Number.isFinite)) return;
-    const { width, height } = picture;
+    const { width, height } = Object(picture) as IDimensions;
     const whole = [0, 0, width, height];
     const [from, to] =
       at.length === 2 ? [whole, [...at, width, height]] : at.length === 4 ? [whole, at] : [at.slice(0, 4), at.slice(4)];
@@ -175,15 +175,21 @@ export class CanvasRenderingContext2D implements Styles {
     }
   }
 
-  /** Throws E_ARGUMENT where drawings are not on the pixels yet: see `Canvas.render`. */
+  /**
+   * The pixels of a rectangle, clear beyond the canvas; as in a browser, fractions are cut off. Throws E_ARGUMENT for a negative
+   * side, and where drawings are not on the pixels yet: see `Canvas.render`.
+   */
   getImageData(x: number, y: number, width: number, height: number): ImageData {
-    const { data } = takePixels(this.canvas.pixels(), { x, y, width, height });
-    return new ImageData(new Uint8ClampedArray(data.buffer), width, height);
+    const image = new ImageData(Math.trunc(width), Math.trunc(height));
+    putPixels(rasterOf(image), this.canvas.pixels(), -Math.trunc(x), -Math.trunc(y));
+    return image;
   }
 
-  putImageData({ data, width, height }: ImageData, x: number, y: number): void {
-    const bytes = Uint8Array.from(data);
-    this.canvas.draw((pixels) => putPixels(pixels, { data: bytes, width, height, channels: 4 }, x, y), 'at-once');
+  /** Throws E_ARGUMENT for what is no `ImageData`. */
+  putImageData(image: ImageData, x: number, y: number): void {
+    const { data, width, height } = Object(image) as ImageData;
+    const copy = rasterOf(new ImageData(Uint8ClampedArray.from(data ?? []), width, height));
+    this.canvas.draw((pixels) => putPixels(pixels, copy, Math.trunc(x), Math.trunc(y)), 'at-once');
   }
 
   #draw(command: string, ...numbers: readonly number[]): void {
@@ -213,8 +219,9 @@ export class CanvasRenderingContext2D implements Styles {
     };
   }
 
+  /** As in a browser, a `globalAlpha` that is none counts for nothing. */
   #opacity(): number {
-    return Math.min(Math.max(this.globalAlpha, 0), 1);
+    return this.globalAlpha >= 0 && this.globalAlpha <= 1 ? this.globalAlpha : STYLES.globalAlpha;
   }
 
   /** A pixel of the letters, in pixels of the canvas. */
@@ -234,6 +241,11 @@ function imageOf(picture: Drawable): RawImage | (() => Promise<RawImage>) {
   const { width, height } = picture;
   const { data } = (context as CanvasRenderingContext2D).getImageData(0, 0, width, height);
   return { data: Uint8Array.from(data), width, height, channels: 4 };
+}
+
+/** The same pixels: what changes the one changes the other. */
+function rasterOf({ data, width, height }: ImageData): Raster {
+  return { data: new Uint8Array(data.buffer), width, height, channels: 4 };
 }
 
 const rectOf = ([x, y, width, height]: readonly number[]): IRect => ({ x, y, width, height });

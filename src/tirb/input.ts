@@ -43,8 +43,12 @@ class TensorBatch extends tirb.NetInput {
     Object.assign(this, { _batchSize: count, _imageTensors: [batch], _inputDimensions: Array(count).fill(size) });
   }
 
-  /** A new tensor [1, height, width, channels], for the caller to dispose where it is not in a `tf.tidy`. */
+  /**
+   * A new tensor [1, height, width, channels], for the caller to dispose where it is not in a `tf.tidy`. Throws E_DISPOSED,
+   * E_ARGUMENT where the batch is no longer there, or not of numbers.
+   */
   override getInput(index: number): tf.Tensor4D {
+    checkPictures(this.#batch, 'input');
     return tf.slice(this.#batch, [index, 0, 0, 0], [1, -1, -1, -1]);
   }
 }
@@ -118,8 +122,20 @@ export function canvasOf(image: RawImage): CanvasElement {
 
 const contextOf = (canvas: CanvasElement) => canvas.getContext('2d') as CanvasRenderingContext2D;
 
-/** The pictures of an input as bytes: those of a canvas without its alpha, those of a tensor rounded. Throws E_SHAPE, E_NON_FINITE. */
+/**
+ * The pictures of an input as bytes: those of a canvas without its alpha, those of a tensor rounded. Throws E_ARGUMENT for what is
+ * no input, or an empty one, E_SHAPE, E_DISPOSED, E_NON_FINITE.
+ */
 export function rawImages(input: NetInput): readonly RawImage[] {
+  if (!(input instanceof tirb.NetInput) || input.batchSize === 0) {
+    const got = input instanceof tirb.NetInput ? 'one without pictures' : show(input);
+    throw new ConvNextV2Error('E_ARGUMENT', {
+      path: 'input',
+      wanted: 'a NetInput',
+      got,
+      suggestion: 'await toNetInput(pictures)',
+    });
+  }
   const images: RawImage[] = [];
   tf.tidy(() => {
     for (let i = 0; i < input.batchSize; i++) {
@@ -130,16 +146,20 @@ export function rawImages(input: NetInput): readonly RawImage[] {
   return images;
 }
 
+function checkPictures(tensor: tf.Tensor, path: string): void {
+  checkTensor(path, tensor, 'pictures [height, width, 3]', ['float32', 'int32']);
+}
+
 /** Throws E_ARGUMENT, E_SHAPE, E_DISPOSED for a tensor that is no picture. */
 function checkPicture(tensor: tf.Tensor, path: string): void {
-  checkTensor(path, tensor, 'a picture [height, width, 3]', ['float32', 'int32']);
+  checkPictures(tensor, path);
   const { rank, shape, size } = tensor;
   if (size > 0 && (rank === 3 || (rank === 4 && shape[0] === 1))) return;
   throw new ConvNextV2Error('E_SHAPE', {
     path,
     wanted: '[height, width, 3] or [1, height, width, 3]',
     got: show(shape),
-    suggestion: path === 'input' ? undefined : 'give a batch by itself',
+    suggestion: rank === 4 && shape[0] > 1 && path.endsWith(']') ? 'give a batch by itself' : undefined,
   });
 }
 

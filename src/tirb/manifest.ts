@@ -10,21 +10,29 @@ export async function readManifest(manifest: unknown, file: string): Promise<tf.
   return tf.io.decodeWeights(weightData!, weightSpecs!);
 }
 
+/** Whether it is the URL of a manifest, or of a folder: its last name ends in `.json`, or has no ending. */
+export const isManifestUrl = ({ protocol, pathname }: URL): boolean =>
+  /^https?:$/.test(protocol) && /\/[^/.]*$|\.json$/.test(pathname);
+
 /**
- * The weights of the manifest at a URL, or in the folder at the URL; the tensors are the caller's. Throws E_NETWORK where a file does
- * not come, E_CONFIG, E_WEIGHTS.
+ * The weights of the manifest at a URL, or in the folder at the URL; the tensors are the caller's. All files are asked for with the
+ * URL's query. Throws E_NETWORK where a file does not come, E_CONFIG, E_WEIGHTS.
  */
-export async function fetchManifest(uri: string, modelName: string): Promise<tf.NamedTensorMap> {
-  const { manifestUri, modelBaseUri } = tirb.TfjsImageRecognitionBase.getModelUris(uri, modelName);
-  const manifest = await fetching(manifestUri, () => tirb.fetchJson<unknown>(manifestUri));
-  const { json, groups } = checkModelJson(asModel(manifest), manifestUri);
+export async function fetchManifest(url: URL, modelName: string): Promise<tf.NamedTensorMap> {
+  const { pathname } = url;
+  const isFile = pathname.endsWith('.json');
+  const folder = isFile ? pathname.slice(0, pathname.lastIndexOf('/')) : pathname.replace(/\/+$/, '');
+  const at = (name: string): string => Object.assign(new URL(url), { pathname: `${folder}/${name}` }).href;
+  const manifestUrl = isFile ? url.href : at(`${modelName}-weights_manifest.json`);
+  const manifest = await fetching(manifestUrl, () => tirb.fetchJson<unknown>(manifestUrl));
+  const { json, groups } = checkModelJson(asModel(manifest), manifestUrl);
   const buffers: ArrayBuffer[] = [];
   for (const { paths, bytes } of groups) {
-    const files = await Promise.all(paths.map((path) => fetchFile(`${modelBaseUri}/${path}`)));
+    const files = await Promise.all(paths.map((path) => fetchFile(at(path))));
     const size = files.reduce((sum, { byteLength }) => sum + byteLength, 0);
     if (size !== bytes) {
       const wanted = `${bytes} bytes, as the manifest says`;
-      throw new ConvNextV2Error('E_WEIGHTS', { path: `${modelBaseUri}/${paths}`, wanted, got: `${size} bytes` });
+      throw new ConvNextV2Error('E_WEIGHTS', { path: paths.map(at).join(', '), wanted, got: `${size} bytes` });
     }
     buffers.push(...files);
   }

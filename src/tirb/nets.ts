@@ -17,6 +17,7 @@ import {
 } from '../index.js';
 import { type ClassScore, checkTopK, surest } from '../tasks/classification.js';
 import { detectIn } from '../tasks/detection.js';
+import { nonFinite } from '../tasks/stream.js';
 import { type NetPicture, type OnePicture, type PictureInput, rawImages, toNetInput } from './input.js';
 import { ModelNetwork, type NetworkModel } from './network.js';
 import { toObjectDetections } from './objects.js';
@@ -133,7 +134,10 @@ export class ConvNextV2ClassifierNet extends ProcessingNet<ConvNextV2ForImageCla
     return this.run(input, inputSize, (model, pixels) => model.forward(pixels).logits);
   }
 
-  /** The surest classes of one picture, and a list of them for a batch. Throws as `forward`, E_CONFIG for a model without classes. */
+  /**
+   * The surest classes of one picture, and a list of them for a batch. Throws as `forward`; E_CONFIG for a model without classes,
+   * E_NON_FINITE for logits that are none.
+   */
   async classify(input: OnePicture, topK?: number): Promise<readonly ClassScore[]>;
   async classify(input: readonly NetPicture[], topK?: number): Promise<readonly (readonly ClassScore[])[]>;
   async classify(
@@ -151,6 +155,8 @@ export class ConvNextV2ClassifierNet extends ProcessingNet<ConvNextV2ForImageCla
     const values = (await logits.data()) as Float32Array;
     const [count, classes] = logits.shape;
     logits.dispose();
+    const error = nonFinite([['logits', { data: values, shape: [count, classes] }]]);
+    if (error) throw error;
     const rows = Array.from({ length: count }, (_, i) => values.subarray(i * classes, (i + 1) * classes));
     return oneOrAll(
       rows.map((row) => surest(row, config, topK)),

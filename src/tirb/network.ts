@@ -7,7 +7,7 @@ import type { Parameter, Parameters, Scope } from '../contracts.js';
 import { ConvNextV2Error, didYouMean, type Problem, show } from '../errors.js';
 import { createScope, type DeclaredParameter } from '../nn/scope.js';
 import { tirb } from './load.js';
-import { fetchManifest, readManifest } from './manifest.js';
+import { fetchManifest, isManifestUrl, readManifest } from './manifest.js';
 import type { ExtractedParams, NamedParam } from './surface.js';
 
 /** Parameters as a network of tfjs-image-recognition-base holds them: by the parts of their paths. */
@@ -60,9 +60,10 @@ export abstract class ModelNetwork<Model extends NetworkModel> extends tirb.Neur
    */
   override async loadFromUri(uri: string | URL | undefined): Promise<void> {
     const source = this.#checkSource('uri', uri);
-    if (!/^https?:\/\/[^?#]*(\/[^/.?#]*|\.json)([?#].*)?$/.test(String(source))) return this.#open(source);
+    const url = URL.canParse(source) ? new URL(source) : undefined;
+    if (!url || !isManifestUrl(url)) return this.#open(source);
     await ensureBackend();
-    this.#takeOrFree(await fetchManifest(String(source), this.#modelName));
+    this.#takeOrFree(await fetchManifest(url, this.#modelName));
   }
 
   /**
@@ -148,18 +149,19 @@ export abstract class ModelNetwork<Model extends NetworkModel> extends tirb.Neur
 
   /** The tensors are the network's from then on, and freed; they may go by paths or by the names of the checkpoint. */
   protected override extractParamsFromWeigthMap(weightMap: tf.NamedTensorMap): ExtractedParams<ParamTree> {
+    const given: tf.NamedTensorMap = Object(weightMap);
     const extracted = this.#fill((parameters) => {
       const problems: Problem[] = [];
-      const unused = Object.keys(weightMap).filter((name) => !parameters.has(name.replaceAll('/', '.')));
+      const unused = Object.keys(given).filter((name) => !parameters.has(name.replaceAll('/', '.')));
       for (const { name, variable } of parameters.values()) {
-        const tensor = weightMap[pathOf(name)] ?? weightMap[name];
+        const tensor = given[pathOf(name)] ?? given[name];
         const problem = misfit(pathOf(name), tensor, variable);
         if (!problem) variable.assign(tensor);
         else problems.push(tensor ? problem : { ...problem, suggestion: didYouMean(pathOf(name), unused) });
       }
       if (problems.length > 0) throw new ConvNextV2Error('E_WEIGHTS', problems);
     });
-    tf.dispose(weightMap);
+    tf.dispose(given);
     return extracted;
   }
 

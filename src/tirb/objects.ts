@@ -14,8 +14,12 @@ export interface Corners {
 /** The names of classes by their index. */
 export type Labels = Readonly<Record<number, string>>;
 
-/** A box of this package as a `Rect`. */
+/** A box of this package as a `Rect`. Throws E_NON_FINITE. */
 export function toRect({ xmin, ymin, xmax, ymax }: Corners): Rect {
+  const corners = [xmin, ymin, xmax, ymax];
+  if (!corners.every(Number.isFinite)) {
+    throw new ConvNextV2Error('E_NON_FINITE', { path: 'box', wanted: 'finite corners', got: corners.join(', ') });
+  }
   return new tirb.Rect(xmin, ymin, xmax - xmin, ymax - ymin);
 }
 
@@ -29,13 +33,20 @@ export function toCorners({
   return { xmin: left, ymin: top, xmax: right, ymax: bottom };
 }
 
-/** What was found in a picture of this size; `box` has the very numbers, `relativeBox` is their share of the picture's sides. */
+/**
+ * What was found in a picture of this size; `box` has the very numbers, `relativeBox` is their share of the picture's sides. Throws
+ * E_NON_FINITE for a box that is none, E_ARGUMENT for a picture without pixels.
+ */
 export function toObjectDetections(
   { boxes, scores, labels }: Detections,
   imageDims: IDimensions,
   id2label: Labels,
 ): ObjectDetection[] {
   const { width, height } = imageDims;
+  if (!(width > 0 && height > 0)) {
+    const wanted = 'the sides of a picture';
+    throw new ConvNextV2Error('E_ARGUMENT', { path: 'imageDims', wanted, got: `${width} x ${height}` });
+  }
   return Array.from(labels, (id, i) => {
     const [xmin, ymin, xmax, ymax] = boxes.subarray(4 * i, 4 * i + 4);
     const box = toRect({ xmin, ymin, xmax, ymax });

@@ -1,9 +1,10 @@
-import { ConvNextV2Error } from '../errors.js';
+import { ConvNextV2Error, show } from '../errors.js';
 import { decodeImage } from '../image/decode.js';
 import type { ImageSource } from '../image/image-source.js';
-import type { RawImage } from '../image/raw-image.js';
+import { newBytes, type RawImage } from '../image/raw-image.js';
+import { checkSide } from './raster.js';
 
-/** As a browser's: pixels of four bytes, row after row. */
+/** As a browser's: pixels of four bytes, row after row. Throws E_ARGUMENT for data that do not fit, E_LIMIT. */
 export class ImageData {
   readonly data: Uint8ClampedArray;
   readonly width: number;
@@ -12,12 +13,14 @@ export class ImageData {
   constructor(width: number, height: number);
   constructor(data: Uint8ClampedArray, width: number, height?: number);
   constructor(first: Uint8ClampedArray | number, second: number, third?: number) {
-    [this.data, this.width] =
-      typeof first === 'number' ? [new Uint8ClampedArray(4 * first * second), first] : [first, second];
-    this.height = (typeof first === 'number' ? second : third) ?? this.data.length / (4 * this.width);
-    if (Number.isInteger(this.height) && this.data.length === 4 * this.width * this.height) return;
-    const wanted = `4 bytes for each of ${this.width} x ${this.height} pixels`;
-    throw new ConvNextV2Error('E_ARGUMENT', { path: 'data', wanted, got: String(this.data.length) });
+    const [width, height] =
+      typeof first === 'number' ? [first, second] : [second, third ?? Object(first).length / (4 * second)];
+    this.width = checkSide('width', width);
+    this.height = checkSide('height', height);
+    this.data = typeof first === 'number' ? new Uint8ClampedArray(newBytes(height, width, 4).buffer) : first;
+    if (this.data.length === 4 * width * height) return;
+    const wanted = `4 bytes for each of ${width} x ${height} pixels`;
+    throw new ConvNextV2Error('E_ARGUMENT', { path: 'data', wanted, got: show(this.data) });
   }
 }
 

@@ -1,3 +1,4 @@
+import { ConvNextV2Error, show } from '../errors.js';
 import { cutOut } from '../image/cut.js';
 import { resizePil } from '../image/pil-resize.js';
 import { newBytes, type RawImage } from '../image/raw-image.js';
@@ -5,6 +6,12 @@ import type { IRect } from './surface.js';
 
 /** The pixels of a canvas: four channels, alpha not premultiplied. */
 export type Raster = RawImage & { readonly channels: 4 };
+
+/** Gives back a side of a picture. Throws E_ARGUMENT for what is no whole number of pixels. */
+export function checkSide(path: string, length: number): number {
+  if (Number.isSafeInteger(length) && length >= 0) return length;
+  throw new ConvNextV2Error('E_ARGUMENT', { path, wanted: 'a whole number of pixels', got: show(length) });
+}
 
 /** A raster of clear pixels, or with this picture in its upper left corner. */
 export function newRaster(width: number, height: number, image?: RawImage): Raster {
@@ -32,13 +39,6 @@ function inside({ x, y, width, height }: IRect, within: RawImage) {
   const [left, top] = [Math.max(x, 0), Math.max(y, 0)];
   const [right, bottom] = [Math.min(x + width, within.width), Math.min(y + height, within.height)];
   return { left, top, width: Math.max(right - left, 0), height: Math.max(bottom - top, 0) };
-}
-
-/** What of a canvas lies in a rectangle of whole numbers; clear where the rectangle reaches beyond it. */
-export function takePixels(from: Raster, { x, y, width, height }: IRect): Raster {
-  const taken = newRaster(width, height);
-  putPixels(taken, from, -x, -y);
-  return taken;
 }
 
 /** Puts pixels in the place of those that are there. */

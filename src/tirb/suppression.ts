@@ -1,7 +1,7 @@
 import { tirb } from './load.js';
 import type { Box } from './surface.js';
 
-/** Boxes are looked for among those that share an upright stripe with them; of so many stripes. */
+/** Kept boxes lie by their left edges in so many upright stripes, of which only those that a box can meet are looked through. */
 const STRIPES = 256;
 
 /**
@@ -16,32 +16,31 @@ export function nonMaxSuppression(
   isIOU = true,
   labels?: ArrayLike<unknown>,
 ): number[] {
-  const order = boxes.map((_, i) => i).sort((a, b) => scores[b] - scores[a] || b - a);
-  const stripesOf = stripes(boxes);
+  const all = boxes.map(corners);
+  const [left, right] = [least(all.map((box) => box.left)), -least(all.map((box) => -box.left))];
+  const widest = -least(all.map((box) => box.left - box.right));
+  const stripeOf = (x: number) =>
+    Math.min(Math.max(Math.floor(((x - left) / (right - left || 1)) * STRIPES), 0), STRIPES - 1);
+  const order = all.map((_, i) => i).sort((a, b) => scores[b] - scores[a] || b - a);
   const kept: number[] = [];
-  /** By label, what is kept in each stripe. */
-  const keptBy = new Map<unknown, number[][]>();
+  const stripesBy = new Map<unknown, Box[][]>();
   for (const i of order) {
+    const box = all[i];
     const label = labels?.[i];
-    const byStripe = keptBy.get(label) ?? Array.from({ length: STRIPES }, (): number[] => []);
-    keptBy.set(label, byStripe);
-    const [first, last] = stripesOf(boxes[i]);
-    const near = byStripe.slice(first, last + 1);
-    // the overlap of two boxes without area is NaN, and drops neither
-    if (near.some((list) => list.some((k) => tirb.iou(boxes[k], boxes[i], isIOU) > iouThreshold))) continue;
+    const stripes = stripesBy.get(label) ?? Array.from({ length: STRIPES }, (): Box[] => []);
+    stripesBy.set(label, stripes);
+    const drops = (other: Box) => meet(other, box) && tirb.iou(other, box, isIOU) > iouThreshold;
+    const near = stripes.slice(stripeOf(box.left - widest), stripeOf(box.right) + 1);
+    if (near.some((stripe) => stripe.some(drops))) continue;
     kept.push(i);
-    for (const list of near) list.push(i);
+    stripes[stripeOf(box.left)].push(box);
   }
   return kept;
 }
 
-/** The first and last stripe that a box is in. */
-function stripes(boxes: readonly Box[]): (box: Box) => readonly [number, number] {
-  let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const { left, right } of boxes) {
-    least = Math.min(least, left, right);
-    most = Math.max(most, left, right);
-  }
-  const at = (x: number) => Math.min(STRIPES - 1, Math.floor(((x - least) / (most - least || 1)) * STRIPES));
-  return ({ left, right }) => (left < right ? [at(left), at(right)] : [at(right), at(left)]);
-}
+/** As values: a box computes each anew whenever it is read. */
+const corners = ({ left, top, right, bottom, area }: Box): Box => ({ left, top, right, bottom, area }) as Box;
+
+const meet = (a: Box, b: Box): boolean => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+
+const least = (numbers: readonly number[]): number => numbers.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
