@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
  */
 const METHODS =
   'abs acos acosh add all any argMax argMin asin asinh atan atan2 atanh avgPool batchNorm batchToSpaceND broadcastTo cast ' +
-  'ceil clipByValue conv1d conv2d conv2dTranspose cos cosh cumprod cumsum depthToSpace depthwiseConv2d dilation2d div ' +
+  'ceil clipByValue conv1d conv2d conv2dTranspose cos cosh cumprod cumsum depthToSpace depthwiseConv2d depthwiseConv2D dilation2d div ' +
   'divNoNan dot elu equal erf euclideanNorm exp expandDims expm1 floor floorDiv gather greater greaterEqual isFinite isInf ' +
   'isNaN leakyRelu less lessEqual localResponseNormalization log log1p logSigmoid logSoftmax logSumExp logicalAnd ' +
   'logicalNot logicalOr logicalXor matMul max maxPool maximum mean min minimum mirrorPad mod mul neg norm notEqual oneHot ' +
@@ -15,6 +15,10 @@ const METHODS =
   'tanh tile topk transpose unique unsortedSegmentSum unstack zerosLike';
 
 type Method = (this: tf.Tensor, ...args: never[]) => unknown;
+
+/** Those that tfjs 1 also had for tensors of one shape alone, as `addStrict`. */
+const STRICT =
+  'add sub pow mul div minimum maximum mod squaredDifference equal notEqual less lessEqual greater greaterEqual';
 
 /** Those that are no function of tfjs with the tensor before its arguments. */
 const OTHERS: Readonly<Record<string, Method>> = {
@@ -26,6 +30,15 @@ const OTHERS: Readonly<Record<string, Method>> = {
   },
   asType(dtype: tf.DataType) {
     return tf.cast(this, dtype);
+  },
+  batchNormalization(
+    mean: tf.Tensor1D,
+    variance: tf.Tensor1D,
+    epsilon?: number,
+    scale?: tf.Tensor1D,
+    offset?: tf.Tensor1D,
+  ) {
+    return tf.batchNorm(this, mean, variance, offset, scale, epsilon);
   },
   concat(others: tf.Tensor | tf.Tensor[], axis?: number) {
     return tf.concat([this, ...[others].flat()], axis);
@@ -81,14 +94,23 @@ const OTHERS: Readonly<Record<string, Method>> = {
 
 /** Gives every tensor the methods that it lacks; those of the whole tfjs stay where it has been imported. */
 export function registerChainedOps(): void {
-  const functions = tf as unknown as Readonly<Record<string, (...args: unknown[]) => unknown>>;
+  const renamed = { ...tf, depthwiseConv2D: tf.depthwiseConv2d };
+  const functions = renamed as unknown as Readonly<Record<string, (...args: unknown[]) => unknown>>;
   const chained = METHODS.split(' ').map((name) => [
     name,
     function (this: tf.Tensor, ...args: unknown[]) {
+      this.throwIfDisposed();
       return functions[name](this, ...args);
     },
   ]);
-  const methods = { ...Object.fromEntries(chained), ...OTHERS };
+  const strict = STRICT.split(' ').map((name) => [
+    `${name}Strict`,
+    function (this: tf.Tensor, other: tf.Tensor) {
+      tf.util.assertShapesMatch(this.shape, other.shape, `${name}Strict: `);
+      return functions[name](this, other);
+    },
+  ]);
+  const methods = { ...Object.fromEntries([...chained, ...strict]), ...OTHERS };
   for (const [name, value] of Object.entries(methods)) {
     if (name in tf.Tensor.prototype) continue;
     Object.defineProperty(tf.Tensor.prototype, name, { value, writable: true, configurable: true });

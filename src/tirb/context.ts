@@ -230,10 +230,12 @@ export class CanvasRenderingContext2D implements Styles {
   }
 }
 
+const isSurface = (picture: Drawable): picture is DrawingSurface => 'snapshot' in Object(picture);
+
 /** Pixels to draw from; of a canvas that is still recording, a promise of them as they are now. */
 function imageOf(picture: Drawable): RawImage | (() => Promise<RawImage>) {
   if (picture instanceof Image) return picture.raw;
-  if ('snapshot' in picture) return picture.isRecording ? picture.snapshot() : picture.pixels();
+  if (isSurface(picture)) return picture.isRecording ? picture.snapshot() : picture.pixels();
   const context = Object(picture).getContext?.('2d');
   if (context === undefined) {
     throw new ConvNextV2Error('E_ARGUMENT', { path: 'drawImage', wanted: 'a picture or a canvas', got: show(picture) });

@@ -27,7 +27,7 @@ type SourceOptions = Omit<PretrainedOptions, 'layout' | 'config'>;
 
 /** How a network is made. Besides these, the options of `fromPretrained`, for what it loads. */
 export interface ConvNextV2NetOptions extends SourceOptions {
-  /** For weights that come without one. Default: the tiny size. */
+  /** For weights that come without one. Default: that of what is loaded, and the tiny size where nothing is. */
   readonly config?: ConvNextV2Config;
   /** What makes pictures to the model's input. Default: the source's own, and ImageNet's at the config's size. */
   readonly processor?: ConvNextImageProcessor;
@@ -175,7 +175,7 @@ export class ConvNextV2ClassifierNet extends ProcessingNet<ConvNextV2ForImageCla
 
 /** How a `DetectorNet` is made. Besides these, the options of `fromPretrained`, for what it loads. */
 export interface DetectorNetOptions extends Omit<SourceOptions, 'outFeatures' | 'outIndices' | 'outputHiddenStates'> {
-  /** A detector's config, as `FCOSConfig`, for weights that come without one. */
+  /** A detector's config, as `FCOSConfig`, for weights that come without one. Default: that of what is loaded. */
   readonly config?: { readonly modelType: string; toJSON(): Readonly<Record<string, unknown>> };
 }
 

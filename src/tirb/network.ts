@@ -5,7 +5,7 @@ import { ensureBackend } from '../backend/use-backend.js';
 import { readJsonFile } from '../config/read-json.js';
 import type { Parameter, Parameters, Scope } from '../contracts.js';
 import { ConvNextV2Error, didYouMean, type Problem, show } from '../errors.js';
-import { createScope, type DeclaredParameter } from '../nn/scope.js';
+import { createScope } from '../nn/scope.js';
 import { tirb } from './load.js';
 import { fetchManifest, isManifestUrl, readManifest } from './manifest.js';
 import type { ExtractedParams, NamedParam } from './surface.js';
@@ -133,16 +133,17 @@ export abstract class ModelNetwork<Model extends NetworkModel> extends tirb.Neur
 
   protected override extractParams(weights: Float32Array): ExtractedParams<ParamTree> {
     return this.#fill((parameters) => {
-      const size = [...parameters.values()].reduce((sum, parameter) => sum + parameter.size, 0);
+      const variables = Array.from(parameters.values(), ({ variable }) => variable);
+      const size = variables.reduce((sum, variable) => sum + variable.size, 0);
       if (!(weights instanceof Float32Array) || weights.length !== size) {
         const got = weights instanceof Float32Array ? String(weights.length) : show(weights);
         throw new ConvNextV2Error('E_WEIGHTS', { path: 'weights', wanted: `a Float32Array of ${size}`, got });
       }
       let at = 0;
-      for (const parameter of parameters.values()) {
-        const values = weights.slice(at, at + parameter.size);
-        tf.tidy(() => parameter.variable.assign(tf.tensor(values, parameter.variable.shape)));
-        at += parameter.size;
+      for (const variable of variables) {
+        const values = weights.slice(at, at + variable.size);
+        tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
+        at += variable.size;
       }
     });
   }
@@ -150,28 +151,34 @@ export abstract class ModelNetwork<Model extends NetworkModel> extends tirb.Neur
   /** The tensors are the network's from then on, and freed; they may go by paths or by the names of the checkpoint. */
   protected override extractParamsFromWeigthMap(weightMap: tf.NamedTensorMap): ExtractedParams<ParamTree> {
     const given: tf.NamedTensorMap = Object(weightMap);
-    const extracted = this.#fill((parameters) => {
+    const filled = this.#fill((parameters) => {
       const problems: Problem[] = [];
+      const assignments: (() => void)[] = [];
       const unused = Object.keys(given).filter((name) => !parameters.has(name.replaceAll('/', '.')));
       for (const { name, variable } of parameters.values()) {
         const tensor = given[pathOf(name)] ?? given[name];
         const problem = misfit(pathOf(name), tensor, variable);
-        if (!problem) variable.assign(tensor);
+        if (!problem) assignments.push(() => variable.assign(tensor));
         else problems.push(tensor ? problem : { ...problem, suggestion: didYouMean(pathOf(name), unused) });
       }
       if (problems.length > 0) throw new ConvNextV2Error('E_WEIGHTS', problems);
+      for (const assign of assignments) assign();
     });
     tf.dispose(given);
-    return extracted;
+    return filled;
   }
 
-  /** A new model with values from `fill`, in place of the one that is there. */
-  #fill(fill: (parameters: ReadonlyMap<string, DeclaredParameter>) => void): ExtractedParams<ParamTree> {
+  /** The model that is loaded, or else a new one, with values from `fill`, which throws before it has changed any. */
+  #fill(fill: (parameters: Parameters) => void): ExtractedParams<ParamTree> {
+    if (this.#model) {
+      fill(this.#model.parameters);
+      return extracted(this.#model);
+    }
     const scope = createScope();
     const model = this.create(scope);
     try {
       for (const parameter of scope.parameters.values()) parameter.fill(new Float32Array(parameter.size));
-      fill(scope.parameters);
+      fill(model.parameters);
     } catch (error) {
       model.dispose();
       throw error;
@@ -196,10 +203,7 @@ export abstract class ModelNetwork<Model extends NetworkModel> extends tirb.Neur
   #take(model: Model): ExtractedParams<ParamTree> {
     this.#model?.dispose();
     this.#model = model;
-    return {
-      params: treeOf(model.parameters),
-      paramMappings: [...model.parameters.keys()].map((name) => ({ originalPath: name, paramPath: pathOf(name) })),
-    };
+    return extracted(model);
   }
 
   #parameterAt(path: string): Parameter {
@@ -229,6 +233,11 @@ export abstract class ModelNetwork<Model extends NetworkModel> extends tirb.Neur
     });
   }
 }
+
+const extracted = ({ parameters }: NetworkModel): ExtractedParams<ParamTree> => ({
+  params: treeOf(parameters),
+  paramMappings: [...parameters.keys()].map((name) => ({ originalPath: name, paramPath: pathOf(name) })),
+});
 
 const pathOf = (name: string): string => name.replaceAll('.', '/');
 

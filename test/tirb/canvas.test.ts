@@ -191,7 +191,14 @@ describe('the canvas', () => {
     expect(await pixel(canvas, 0, 0)).to.deep.equal([0, 200, 200, 255]);
     context.drawImage(picture, Number.NaN, 0);
     expect((await failure(() => context.drawImage(picture, 1, 2, 3))).code).to.equal('E_ARGUMENT');
-    expect((await failure(() => context.drawImage({} as Image, 1, 2))).code).to.equal('E_ARGUMENT');
+    for (const none of [{}, undefined, null]) {
+      expect((await failure(() => context.drawImage(none as Image, 1, 2))).code).to.equal('E_ARGUMENT');
+    }
+    for (const alpha of [Number.NaN, -1, 2]) {
+      context.globalAlpha = alpha;
+      context.drawImage(picture, 0, 0);
+      expect(await pixel(canvas, 0, 0)).to.deep.equal([200, 0, 0, 255]); // as if it had not been set
+    }
     expect((await failure(() => context.drawImage(new Image(), 1, 2))).code).to.equal('E_IMAGE');
   });
 
@@ -226,6 +233,14 @@ describe('the canvas', () => {
     context.putImageData(image, 1, 1);
     expect([...context.getImageData(1, 1, 3, 1).data]).to.deep.equal([1, 2, 3, 255, 4, 5, 6, 128, 0, 0, 0, 0]);
     expect([...context.getImageData(-1, 1, 3, 1).data]).to.deep.equal([0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 255]);
+    expect([...context.getImageData(1.9, 1.9, 1.9, 1.9).data]).to.deep.equal([1, 2, 3, 255]); // fractions are cut off
+    context.putImageData(image, 2.9, 0.9);
+    expect([...context.getImageData(2, 0, 1, 1).data]).to.deep.equal([1, 2, 3, 255]);
+    context.clearRect(2, 0, 2, 1);
+    for (const side of [-1, Number.NaN]) {
+      expect((await failure(() => context.getImageData(0, 0, side, 1))).code).to.equal('E_ARGUMENT');
+    }
+    expect((await failure(() => context.putImageData(undefined as any, 0, 0))).code).to.equal('E_ARGUMENT');
     context.fillRect(0, 0, 1, 1);
     const refusal = await failure(() => context.getImageData(0, 0, 1, 1));
     expect([refusal.code, refusal.suggestion]).to.deep.equal([
@@ -261,6 +276,7 @@ describe('the canvas', () => {
     expect((await failure(() => new Canvas(0, 5).encode())).code).to.equal('E_IMAGE');
     expect((await failure(() => new Canvas(-1, 5))).code).to.equal('E_ARGUMENT');
     expect(canvas.getContext('webgl')).to.equal(null);
+    expect((await failure(() => canvas.toBuffer('image/png' as any))).suggestion).to.equal('await canvas.encode()');
   });
 
   it('takes no markup for a colour', async () => {
@@ -334,6 +350,12 @@ describe('images', () => {
 
   it('have data that fit their size', async () => {
     expect((await failure(() => new ImageData(new Uint8ClampedArray(9), 2))).code).to.equal('E_ARGUMENT');
+    expect((await failure(() => new ImageData(new Uint8ClampedArray(16), 2, 3))).code).to.equal('E_ARGUMENT');
+    for (const side of [-1, 1.5, Number.NaN]) {
+      expect((await failure(() => new ImageData(side, 2))).code).to.equal('E_ARGUMENT');
+    }
+    expect((await failure(() => new ImageData(2 ** 30, 2 ** 20))).code).to.equal('E_LIMIT');
+    expect([...new ImageData(1, 2).data]).to.deep.equal(Array(8).fill(0));
     expect(new ImageData(new Uint8ClampedArray(16), 2).height).to.equal(2);
   });
 });

@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { useBackend } from '../../src/index.js';
@@ -64,6 +66,33 @@ describe('tensors', () => {
     });
     expect(tf.memory().numTensors).to.equal(numTensors);
     expect(Object.keys(tf.Tensor.prototype)).not.to.include('add');
+  });
+
+  it('have all of them', async () => {
+    const list = `console.log(Object.getOwnPropertyNames(require('@tensorflow/tfjs-core').Tensor.prototype).join())`;
+    const cwd = 'node_modules/tfjs-image-recognition-base'; // where tfjs 1 is
+    const { stdout } = await promisify(execFile)(process.execPath, ['-e', list], { cwd });
+    const names = stdout.trim().split(',');
+    expect(names).to.include.members(['as4D', 'depthwiseConv2D', 'resizeBilinear']);
+    expect(names.filter((name) => !(name in tf.Tensor.prototype))).to.deep.equal([]);
+  });
+
+  it('have those that tfjs 4 has dropped', async () => {
+    const { numTensors } = tf.memory();
+    const x: any = tf.tensor4d([1, 2, 3, 4], [1, 2, 2, 1]);
+    tf.tidy(() => {
+      expect([...x.subStrict(tf.onesLike(x)).dataSync()]).to.deep.equal([0, 1, 2, 3]);
+      expect(() => x.addStrict(tf.ones([2, 2]))).to.throw('addStrict: ');
+      // 1, 0, 0, 1 over the picture: 1 + 4
+      const filter = tf.tensor4d([1, 0, 0, 1], [2, 2, 1, 1]);
+      expect([...x.depthwiseConv2D(filter, 1, 'valid').dataSync()]).to.deep.equal([5]);
+      // mean 1, variance 3 and epsilon 1, scale 4, offset 10: 10 + 4 * (x - 1) / 2
+      const [mean, variance, scale, offset] = [1, 3, 4, 10].map((value) => tf.tensor1d([value]));
+      expect([...x.batchNormalization(mean, variance, 1, scale, offset).dataSync()]).to.deep.equal([10, 12, 14, 16]);
+    });
+    x.dispose();
+    expect(() => x.add(1)).to.throw('disposed');
+    expect(tf.memory().numTensors).to.equal(numTensors);
   });
 });
 
@@ -169,6 +198,16 @@ describe('the faults of tfjs-image-recognition-base', () => {
       }
     });
 
+    it('takes boxes as wide as the picture, of negative sides, and many', () => {
+      const rows = Array.from({ length: 600 }, (_, i) => new Rect(0, 2 * i, 1000, 3)); // a third of each lies in the next
+      const scores = rows.map((_, i) => i);
+      expect(nonMaxSuppression(rows, scores, 0.3)).to.deep.equal(original(rows, scores, 0.3));
+      expect(nonMaxSuppression(rows, scores, 0.1)).to.deep.equal(original(rows, scores, 0.1));
+      expect(nonMaxSuppression(rows, scores, 0.1)).to.have.length(300);
+      const turned = [new Rect(0, 0, 9, 9), new Box({ x: 9, y: 9, width: -9, height: -9 }), new Rect(1, 0, 9, 9)];
+      expect(nonMaxSuppression(turned, [3, 2, 1], 0.5)).to.deep.equal([0, 1]);
+    });
+
     it('keeps boxes without area', () => {
       const points = [new Rect(1, 1, 0, 0), new Rect(1, 1, 0, 0)];
       expect(nonMaxSuppression(points, [1, 2], 0.5)).to.deep.equal([1, 0]);
@@ -198,5 +237,12 @@ describe('boxes', () => {
     expect(bridge.fromObjectDetections(objects, { 0: 'cat', 1: 'dog' })).to.deep.equal(found);
     const { code, suggestion } = await failure(() => bridge.fromObjectDetections(objects, { 0: 'dogs' }));
     expect([code, suggestion]).to.deep.equal(['E_ARGUMENT', 'did you mean "dogs"?']);
+    const boxless = { ...found, boxes: Float32Array.of(0, 0, 1, 1, 0, Number.NaN, 1, 1) };
+    expect((await failure(() => bridge.toObjectDetections(boxless, { width: 9, height: 9 }, {}))).code).to.equal(
+      'E_NON_FINITE',
+    );
+    expect((await failure(() => bridge.toObjectDetections(found, { width: 0, height: 9 }, {}))).path).to.equal(
+      'imageDims',
+    );
   });
 });

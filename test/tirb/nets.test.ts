@@ -198,6 +198,15 @@ describe('ConvNextV2Net', () => {
     const batch = tf.zeros<tf.Rank.R4>([2, 8, 8, 3]);
     expect((await failure(() => net.forward([batch]))).suggestion).to.equal('give a batch by itself');
     expect((await failure(() => net.forward(PICTURE, -1))).code).to.equal('E_CONFIG');
+    const gone = tf.zeros<tf.Rank.R4>([2, 8, 8, 3]);
+    const input = await toNetInput(gone);
+    gone.dispose();
+    expect((await failure(() => net.forward(gone, 32))).code).to.equal('E_DISPOSED');
+    expect((await failure(() => net.forwardInput(input, 32))).code).to.equal('E_DISPOSED');
+    for (const none of [PICTURE, undefined, new NetInput([])]) {
+      const refusal = await failure(() => net.forwardInput(none as NetInput, 32));
+      expect([refusal.code, refusal.suggestion]).to.deep.equal(['E_ARGUMENT', 'await toNetInput(pictures)']);
+    }
     tf.dispose([batch, ...tensors.map(([tensor]) => tensor)]);
     net.dispose();
     expect(tf.memory().numTensors).to.equal(numTensors);
@@ -236,6 +245,8 @@ describe('ConvNextV2ClassifierNet', () => {
         expect(await net.classify([PICTURE, 'examples/pictures/rocket.jpg'])).to.deep.equal(classes);
         expect(await net.classify(PICTURE, 1)).to.deep.equal(classes[0].slice(0, 1));
         expect((await failure(() => net.classify(PICTURE, 0))).code).to.equal('E_ARGUMENT');
+        net.extractWeights(net.serializeParams().fill(Number.NaN));
+        expect((await failure(() => net.classify(PICTURE))).code).to.equal('E_NON_FINITE');
         tf.dispose([pixelValues, logits, own]);
         await classify.dispose();
         model.dispose();
@@ -321,6 +332,8 @@ describe('DetectorNet', () => {
         const batch = await net.detect([PICTURE, PICTURE], { scoreThreshold: 0 });
         // pictures of one size: a batch changes nothing
         expect(batch).to.deep.equal([found, found]);
+        net.extractWeights(net.serializeParams()); // of the loaded model, without a config
+        expect(await net.detect(PICTURE, { scoreThreshold: 0 })).to.deep.equal(found);
         await detect.dispose();
         model.dispose();
         net.dispose();

@@ -143,6 +143,7 @@ describe('a model as a NeuralNetwork', () => {
     ]);
     expect(Object.values(map).every(({ isDisposed }) => !isDisposed)).to.equal(true); // not taken, so still the caller's
     expect(other.serializeParams()).to.deep.equal(weights);
+    expect((await failure(() => other.loadFromWeightMap(undefined as any))).code).to.equal('E_WEIGHTS');
     tf.dispose(map);
     net.dispose();
     other.dispose();
@@ -167,8 +168,10 @@ describe('a model as a NeuralNetwork', () => {
     await inFolder(async (folder) => {
       const manifest = await writeManifest(net, folder);
       const server = createServer(({ url }, response) => {
+        const { pathname, search } = new URL(url!, 'http://localhost');
         try {
-          response.end(readFileSync(join(folder, url!.replace('/models', ''))));
+          if (pathname.startsWith('/signed') && search !== '?key=1') throw new Error('no key');
+          response.end(readFileSync(join(folder, pathname.replace(/\/(models|signed)/, ''))));
         } catch {
           response.writeHead(404).end();
         }
@@ -183,6 +186,10 @@ describe('a model as a NeuralNetwork', () => {
         () => other.loadFromDisk(join(folder, file)),
         () => other.loadFromUri(`${origin}/models`),
         () => other.load(`${origin}/models/${file}`),
+        () => other.load(`${origin}/models/`),
+        () => other.load(new URL(origin)),
+        () => other.load(`${origin}/signed?key=1`),
+        () => other.load(`${origin}/signed/${file}?key=1#part`),
       ];
       for (const [i, way] of ways.entries()) {
         await way();
