@@ -113,16 +113,30 @@ function objectsOf({ boxes, scores, labels, masks }: Detections, { id2label }: D
   });
 }
 
-function readOptions({ threshold = 0.5, classes, batchSize = 1 }: DetectOptions, { id2label }: Detector['config']) {
-  const refuse = (path: string, wanted: string, got: unknown, suggestion?: string): never => {
-    throw new ConvNextV2Error('E_ARGUMENT', { path, wanted, got: show(got), suggestion });
-  };
-  if (!(threshold >= 0 && threshold <= 1)) refuse('threshold', 'a score from 0 to 1', threshold);
+function readOptions({ threshold = 0.5, classes, batchSize = 1 }: DetectOptions, config: Detector['config']) {
+  const isWanted = wanted({ threshold }, classes, config);
   if (!Number.isSafeInteger(batchSize) || batchSize < 1) refuse('batchSize', 'a whole number of at least 1', batchSize);
+  return { batchSize, isWanted };
+}
+
+/**
+ * Tells which objects a call wants: those of at least a score, which goes by the name that the call has for it, and of these classes.
+ * Throws E_ARGUMENT for what is no score, and for a class that the model does not have.
+ */
+export function wanted(
+  named: Readonly<Record<string, number>>,
+  classes: readonly string[] | undefined,
+  { id2label }: Detector['config'],
+): (found: Pick<DetectedObject, 'score' | 'label'>) => boolean {
+  const [[name, least]] = Object.entries(named);
+  if (!(least >= 0 && least <= 1)) refuse(name, 'a score from 0 to 1', least);
   const known = Object.values(id2label);
   for (const name of classes ?? []) {
     if (!known.includes(name)) refuse('classes', 'names of classes of the model', name, didYouMean(name, known));
   }
-  const isWanted = ({ score, label }: DetectedObject) => score >= threshold && (classes?.includes(label) ?? true);
-  return { batchSize, isWanted };
+  return ({ score, label }) => score >= least && (classes?.includes(label) ?? true);
+}
+
+function refuse(path: string, wanted: string, got: unknown, suggestion?: string): never {
+  throw new ConvNextV2Error('E_ARGUMENT', { path, wanted, got: show(got), suggestion });
 }

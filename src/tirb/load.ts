@@ -30,7 +30,7 @@ function loadTirb(): typeof surface {
   if (main in require.cache && !isOnOurTfjs(require(main))) throwLoadedBefore();
   const loaded = withOurTfjs(folder, () => require(main));
   if (isOnOurTfjs(loaded)) return loaded;
-  throw peerError(`a version ${VERSION.source} that runs on tfjs ${tf.version_core}`, 'one that does not', INSTALL);
+  throw peerError(`a package that runs on tfjs ${tf.version_core}`, 'one that does not', INSTALL);
 }
 
 function findPackage(): string {

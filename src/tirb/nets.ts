@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type * as tf from '@tensorflow/tfjs-core';
 import { packageFile } from '../config/package-files.js';
 import type { Detections, Detector, FeatureMaps, HeadModels, HeadPlugin, Scope } from '../contracts.js';
-import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import { ConvNextV2Error } from '../errors.js';
 import { readLimits } from '../image/limits.js';
 import { resizeAndCrop, valueTables } from '../image/preprocess.js';
 import { asTensor, checkAlike } from '../image/to-pixels.js';
@@ -16,7 +16,7 @@ import {
   type PretrainedOptions,
 } from '../index.js';
 import { type ClassScore, checkTopK, surest } from '../tasks/classification.js';
-import { detectIn } from '../tasks/detection.js';
+import { detectIn, wanted } from '../tasks/detection.js';
 import { nonFinite } from '../tasks/stream.js';
 import { type NetPicture, type OnePicture, type PictureInput, rawImages, toNetInput } from './input.js';
 import { ModelNetwork, type NetworkModel } from './network.js';
@@ -217,14 +217,13 @@ export class DetectorNet extends ModelNetwork<Detector> {
     input: PictureInput,
     { scoreThreshold = 0.5, classes }: DetectorNetCall = {},
   ): Promise<ObjectDetection[] | ObjectDetection[][]> {
-    const { id2label } = this.model.config;
-    checkCall(scoreThreshold, classes, Object.values(id2label));
+    const { config } = this.model;
+    const isWanted = wanted({ scoreThreshold }, classes, config);
     const netInput = await toNetInput(input);
     const found = this.forwardInput(netInput).map((own, i) => {
       const size = { width: netInput.getInputWidth(i), height: netInput.getInputHeight(i) };
-      return toObjectDetections(own, size, id2label).filter(
-        ({ score, className }) => score >= scoreThreshold && (classes?.includes(className) ?? true),
-      );
+      const objects = toObjectDetections(own, size, config.id2label);
+      return objects.filter(({ score, className }) => isWanted({ score, label: className }));
     });
     return oneOrAll(found, netInput);
   }
@@ -253,16 +252,6 @@ export class DetectorNet extends ModelNetwork<Detector> {
 
   protected open(source: string | URL): Promise<Detector> {
     return AutoModelForObjectDetection.fromPretrained(source, this.#options);
-  }
-}
-
-function checkCall(scoreThreshold: number, classes: readonly string[] | undefined, known: readonly string[]): void {
-  const refuse = (path: string, wanted: string, got: unknown, suggestion?: string): never => {
-    throw new ConvNextV2Error('E_ARGUMENT', { path, wanted, got: show(got), suggestion });
-  };
-  if (!(scoreThreshold >= 0 && scoreThreshold <= 1)) refuse('scoreThreshold', 'a score from 0 to 1', scoreThreshold);
-  for (const name of classes ?? []) {
-    if (!known.includes(name)) refuse('classes', 'names of classes of the model', name, didYouMean(name, known));
   }
 }
 
