@@ -23,7 +23,7 @@ export interface DrawingSurface extends IDimensions {
 /** What can be drawn: a picture, a canvas of ours, or what else has a context to read pixels from. */
 export type Drawable = Image | DrawingSurface | CanvasElement;
 
-/** How far letters of a size reach, as parts of it: the font has capitals of 7 units. */
+/** How many pixels of its letters the size of a font has; they are 7 high above the line. */
 const UNITS_PER_SIZE = 10;
 /** What stands in its styles; as a browser's it begins so. */
 const STYLES = {
