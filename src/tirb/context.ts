@@ -79,7 +79,6 @@ export class CanvasRenderingContext2D implements Styles {
   }
 
   clearRect(x: number, y: number, width: number, height: number): void {
-    if (![x, y, width, height].every(Number.isFinite)) return;
     this.canvas.draw((pixels) => clearPixels(pixels, { x, y, width, height }), 'at-once');
   }
 
@@ -167,11 +166,11 @@ export class CanvasRenderingContext2D implements Styles {
       });
     }
     const opacity = this.#opacity();
-    const later = imageOf(picture);
-    if (typeof later === 'function') {
-      this.canvas.draw(async (pixels) => drawPicture(pixels, await later(), rectOf(from), rectOf(to), opacity));
+    const source = pixelsOf(picture, this.canvas.isRecording);
+    if (typeof source === 'function') {
+      this.canvas.draw(async (pixels) => drawPicture(pixels, await source(), rectOf(from), rectOf(to), opacity));
     } else {
-      this.canvas.draw((pixels) => drawPicture(pixels, later, rectOf(from), rectOf(to), opacity), 'at-once');
+      this.canvas.draw((pixels) => drawPicture(pixels, source, rectOf(from), rectOf(to), opacity), 'at-once');
     }
   }
 
@@ -232,10 +231,10 @@ export class CanvasRenderingContext2D implements Styles {
 
 const isSurface = (picture: Drawable): picture is DrawingSurface => 'snapshot' in Object(picture);
 
-/** Pixels to draw from; of a canvas that is still recording, a promise of them as they are now. */
-function imageOf(picture: Drawable): RawImage | (() => Promise<RawImage>) {
+/** Pixels to draw from; of a canvas that is still recording, or that can change before they are drawn, as they are now. */
+function pixelsOf(picture: Drawable, isForLater: boolean): RawImage | (() => Promise<RawImage>) {
   if (picture instanceof Image) return picture.raw;
-  if (isSurface(picture)) return picture.isRecording ? picture.snapshot() : picture.pixels();
+  if (isSurface(picture)) return picture.isRecording || isForLater ? picture.snapshot() : picture.pixels();
   const context = Object(picture).getContext?.('2d');
   if (context === undefined) {
     throw new ConvNextV2Error('E_ARGUMENT', { path: 'drawImage', wanted: 'a picture or a canvas', got: show(picture) });

@@ -128,6 +128,50 @@ describe('the canvas', () => {
     expect([...(await canvas.toRawImage()).data].every((value) => value === 0)).to.equal(true);
   });
 
+  it('begins a curve without a path at its first point, and strokes as it is told', async () => {
+    const canvas = new Canvas(40, 30);
+    const context = canvas.getContext('2d');
+    context.globalAlpha = 0.5;
+    context.lineWidth = 4;
+    context.lineCap = 'square'; // reaches 2 pixels beyond the ends
+    context.beginPath();
+    context.quadraticCurveTo(10, 5, 30, 5);
+    context.stroke();
+    context.beginPath();
+    context.bezierCurveTo(10, 15, 20, 15, 30, 15);
+    context.stroke();
+    context.globalAlpha = 1;
+    context.lineWidth = 2;
+    context.lineJoin = 'bevel'; // cuts the corner off
+    context.strokeRect(11, 29, 20, -8); // from below
+    for (const y of [5, 15]) {
+      for (const x of [9, 20, 31]) expect((await pixel(canvas, x, y))[3], `${x}, ${y}`).to.be.within(127, 128);
+      expect(await pixel(canvas, 7, y)).to.deep.equal([0, 0, 0, 0]);
+    }
+    expect((await pixel(canvas, 20, 20))[3]).to.equal(255);
+    expect((await pixel(canvas, 10, 20))[3]).to.be.below(200);
+  });
+
+  it('draws nothing for a number that is none', async () => {
+    const canvas = new Canvas(40, 30);
+    const context = canvas.getContext('2d');
+    context.fillRect(Number.NaN, 0, 40, 30);
+    context.fillText('1', 0, Number.NaN);
+    context.clearRect(0, Number.NaN, 40, 30);
+    expect([...(await canvas.toRawImage()).data].some((value) => value > 0)).to.equal(false);
+    context.beginPath();
+    context.moveTo(0, 5);
+    context.lineTo(Number.POSITIVE_INFINITY, 25);
+    context.rect(0, Number.NaN, 3, 3);
+    context.arc(20, 25, 3, 0, Number.NaN);
+    context.arc(20, 25, -3, 0, 1);
+    context.lineTo(40, 5); // on from where the path was
+    context.lineWidth = 2;
+    context.stroke();
+    expect(await pixel(canvas, 12, 5)).to.deep.equal([0, 0, 0, 255]);
+    expect((await canvas.toRawImage()).data.subarray(40 * 4 * 8).some((value) => value > 0)).to.equal(false);
+  });
+
   it('draws arcs the right way round', async () => {
     const inArc = async (start: number, end: number, counterclockwise?: boolean) => {
       const canvas = new Canvas(20, 20);
@@ -171,6 +215,12 @@ describe('the canvas', () => {
     context.fillText('1', 60, 30);
     const { data } = await canvas.toRawImage();
     expect(data.subarray(240 * 29, 240 * 29 + 4 * 48).some((value) => value > 0)).to.equal(false);
+    canvas.height = 40; // empties it, too
+    context.textAlign = 'center';
+    context.textBaseline = 'middle';
+    context.fillText('1', 30, 20); // from 24 to 36, the stroke of the 1 in the middle of the first 10; from 13 to 27
+    const [above, middle] = [12, 20].map((y) => pixel(canvas, 28, y));
+    expect([(await above)[3], (await middle)[3]]).to.deep.equal([0, 255]);
   });
 
   it('draws pictures: at a place, in a size, a part of one, and over what is there', async () => {
@@ -223,6 +273,16 @@ describe('the canvas', () => {
     context.fillRect(0, 0, 8, 4);
     expect(await pixel(other, 0, 1)).to.deep.equal([0, 255, 0, 255]);
     expect(await pixel(canvas, 0, 1)).to.deep.equal([255, 255, 255, 255]);
+    context.globalAlpha = 0.5;
+    context.drawImage(await imageOf(twoColours(8, 4)), 0, 0); // red, half, over white
+    context.globalAlpha = 1;
+    expect(await pixel(canvas, 0, 3)).to.deep.equal([228, 128, 128, 255]);
+    // and on one that waits, though its own pixels change at once
+    const third = new Canvas(8, 4);
+    third.getContext('2d').drawImage(await imageOf(twoColours(8, 4)), 0, 0);
+    context.drawImage(third, 0, 0);
+    third.getContext('2d').clearRect(0, 0, 8, 4);
+    expect(await pixel(canvas, 0, 1)).to.deep.equal([200, 0, 0, 255]);
   });
 
   it('gives its pixels at once where pictures alone are on it, and else when they are rendered', async () => {
@@ -253,9 +313,22 @@ describe('the canvas', () => {
     await toNetInput(canvas); // renders it
     expect([...context.getImageData(1, 0, 1, 1).data]).to.deep.equal([0, 0, 0, 255]);
     context.fillRect(2, 0, 1, 1);
+    const twice = [canvas.render(), canvas.render()];
+    await new Promise(setImmediate);
+    context.fillRect(3, 0, 1, 1); // while that is rendered
+    await Promise.all(twice);
+    expect((await pixel(canvas, 3, 0))[3]).to.equal(255);
     const rendering = canvas.render();
+    await new Promise(setImmediate);
     canvas.width = 4; // empties it meanwhile
     await rendering;
+    expect([...context.getImageData(3, 0, 1, 1).data]).to.deep.equal([0, 0, 0, 0]);
+    context.putImageData(image, 0, 0);
+    context.fillRect(2, 0, 1, 1);
+    context.putImageData(image, 0, 1); // waits
+    image.data.fill(9);
+    expect(await pixel(canvas, 0, 1)).to.deep.equal([1, 2, 3, 255]);
+    canvas.width = 4;
     expect([...context.getImageData(2, 0, 1, 1).data]).to.deep.equal([0, 0, 0, 0]);
   });
 
@@ -273,7 +346,10 @@ describe('the canvas', () => {
     expect((await sharp(jpeg).metadata()).format).to.equal('jpeg');
     const wrong = await failure(() => canvas.encode('pgn' as 'png'));
     expect([wrong.code, wrong.suggestion]).to.deep.equal(['E_ARGUMENT', 'did you mean "png"?']);
-    expect((await failure(() => new Canvas(0, 5).encode())).code).to.equal('E_IMAGE');
+    const empty = new Canvas(0, 5);
+    empty.getContext('2d').fillRect(0, 0, 5, 5);
+    await empty.render();
+    expect((await failure(() => empty.encode())).code).to.equal('E_IMAGE');
     expect((await failure(() => new Canvas(-1, 5))).code).to.equal('E_ARGUMENT');
     expect(canvas.getContext('webgl')).to.equal(null);
     expect((await failure(() => canvas.toBuffer('image/png' as any))).suggestion).to.equal('await canvas.encode()');

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { useBackend } from '../../src/index.js';
+import { registerChainedOps } from '../../src/tirb/chained-ops.js';
 import * as bridge from '../../src/tirb/index.js';
 import { failure } from '../helpers.js';
 
@@ -60,12 +61,29 @@ describe('tensors', () => {
         [0, 0, 0, 4, 5, 6],
       ]);
       expect(x.max().asScalar().shape).to.deep.equal([]);
-      expect(x.as4D(1, 2, 3, 1).resizeBilinear([4, 6]).shape).to.deep.equal([1, 4, 6, 1]);
-      expect(x.as4D(1, 2, 3, 1).resizeNearestNeighbor([4, 6]).shape).to.deep.equal([1, 4, 6, 1]);
-      for (const name of ['fft', 'ifft', 'rfft', 'irfft']) expect(x[name]).to.be.a('function');
+      const picture = x.as4D(1, 2, 3, 1);
+      for (const name of ['resizeBilinear', 'resizeNearestNeighbor'] as const) {
+        expect(values(picture[name]([4, 5], false, true))).to.deep.equal(
+          values(tf.image[name](picture, [4, 5], false, true)),
+        );
+      }
+      const complex: any = tf.complex(x, tf.neg(x));
+      for (const name of ['fft', 'ifft', 'irfft'] as const) {
+        expect(values(complex[name]())).to.deep.equal(values(tf.spectral[name](complex)));
+      }
+      expect(values(x.rfft())).to.deep.equal(values(tf.spectral.rfft(x)));
     });
     expect(tf.memory().numTensors).to.equal(numTensors);
     expect(Object.keys(tf.Tensor.prototype)).not.to.include('add');
+  });
+
+  it('keep a method that they have already, as of the whole tfjs', () => {
+    const { sqrt } = tf.Tensor.prototype as any;
+    const own = () => 'own';
+    Object.assign(tf.Tensor.prototype, { sqrt: own });
+    registerChainedOps();
+    expect((tf.Tensor.prototype as any).sqrt).to.equal(own);
+    Object.assign(tf.Tensor.prototype, { sqrt });
   });
 
   it('have all of them', async () => {

@@ -19,7 +19,7 @@ import {
   useBackend,
 } from '../../src/index.js';
 import {
-  type Canvas,
+  Canvas,
   ConvNextV2ClassifierNet,
   ConvNextV2Net,
   createCanvasFromMedia,
@@ -273,7 +273,7 @@ describe('a canvas of another package', () => {
   }
 
   it('is used where the environment has it, for our pictures, too', async () => {
-    const { Canvas, Image, createCanvasElement, createImageElement } = env.getEnv();
+    const { Canvas: ownCanvas, Image, createCanvasElement, createImageElement } = env.getEnv();
     const net = new ConvNextV2Net({ config: small });
     net.extractWeights(new Float32Array(weightCount(net)).fill(0.01));
     const wanted = await net.forward(PICTURE, 32);
@@ -281,6 +281,10 @@ describe('a canvas of another package', () => {
     const canvas = createCanvasFromMedia(image);
     env.monkeyPatch({ Canvas: Other, Image: class {} });
     try {
+      const theirs = Object.assign(new Other(), { width: 1, height: 1, data: new Uint8ClampedArray([1, 2, 3, 255]) });
+      const ours = new Canvas(2, 1);
+      ours.getContext('2d').drawImage(theirs, 1, 0); // which can be drawn on ours
+      expect([...(await ours.toRawImage()).data]).to.deep.equal([0, 0, 0, 0, 1, 2, 3, 255]);
       for (const picture of [PICTURE, image, canvas]) {
         const input = await toNetInput(picture);
         expect(input.canvases[0]).to.be.an.instanceOf(Other);
@@ -289,7 +293,7 @@ describe('a canvas of another package', () => {
         tf.dispose(own);
       }
     } finally {
-      env.monkeyPatch({ Canvas, Image, createCanvasElement, createImageElement });
+      env.monkeyPatch({ Canvas: ownCanvas, Image, createCanvasElement, createImageElement });
     }
     tf.dispose(wanted);
     net.dispose();
