@@ -6,7 +6,11 @@ import { registerCpuKernels } from './cpu-kernels.js';
 
 /** Readies `cpu` for a program that chooses no backend; who opens a model first gets the fastest one there is. */
 export function registerCpuAtOnce(): void {
-  // private in tfjs: it prints a banner of several lines when the first tensor is written
-  Object.assign(tf.findBackend('cpu'), { firstUse: false });
+  const make = tf.findBackendFactory('cpu');
+  if (!('cpu' in tf.engine().registry)) {
+    tf.removeBackend('cpu');
+    // private in tfjs: it prints a banner of several lines when the first tensor is written
+    tf.registerBackend('cpu', () => Object.assign(make(), { firstUse: false }));
+  }
   registerCpuKernels();
 }

@@ -216,6 +216,7 @@ describe('the canvas', () => {
     const { data } = await canvas.toRawImage();
     expect(data.subarray(240 * 29, 240 * 29 + 4 * 48).some((value) => value > 0)).to.equal(false);
     canvas.height = 40; // empties it, too
+    expect(await rowsOf()).to.deep.equal([-1, -1]);
     context.textAlign = 'center';
     context.textBaseline = 'middle';
     context.fillText('1', 30, 20); // from 24 to 36, the stroke of the 1 in the middle of the first 10; from 13 to 27
@@ -280,9 +281,10 @@ describe('the canvas', () => {
     // and on one that waits, though its own pixels change at once
     const third = new Canvas(8, 4);
     third.getContext('2d').drawImage(await imageOf(twoColours(8, 4)), 0, 0);
+    context.globalAlpha = 0.5;
     context.drawImage(third, 0, 0);
     third.getContext('2d').clearRect(0, 0, 8, 4);
-    expect(await pixel(canvas, 0, 1)).to.deep.equal([200, 0, 0, 255]);
+    expect(await pixel(canvas, 0, 3)).to.deep.equal([214, 64, 64, 255]);
   });
 
   it('gives its pixels at once where pictures alone are on it, and else when they are rendered', async () => {
@@ -318,6 +320,7 @@ describe('the canvas', () => {
     context.fillRect(3, 0, 1, 1); // while that is rendered
     await Promise.all(twice);
     expect((await pixel(canvas, 3, 0))[3]).to.equal(255);
+    context.fillRect(3, 0, 1, 1);
     const rendering = canvas.render();
     await new Promise(setImmediate);
     canvas.width = 4; // empties it meanwhile

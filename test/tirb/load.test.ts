@@ -76,9 +76,11 @@ describe('convnextv2/tirb, installed', () => {
     return app;
   }
 
-  async function run(app: string, file: string, source: string): Promise<string> {
+  /** What it prints; that nothing complains is seen to where it is to be quiet. */
+  async function run(app: string, file: string, source: string, complaints?: 'quiet'): Promise<string> {
     writeFileSync(join(app, file), source);
-    const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: app });
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [file], { cwd: app });
+    if (complaints === 'quiet') expect(stderr).to.equal('');
     return stdout;
   }
 
@@ -130,9 +132,15 @@ console.log(own.Rect === Rect, tf.engine().runKernel.length);`;
 
   it('says so where the peer was loaded first, and tfjs is broken', async () => {
     const source = `import '${PEER}';\n${REPORT}\nawait import('convnextv2/tirb').catch(report);`;
-    expect(await run(app, 'first.mjs', source)).to.equal(LOADED_BEFORE);
+    expect(await run(app, 'first.mjs', source, 'quiet')).to.equal(LOADED_BEFORE);
     const required = `require('${PEER}');\n${REPORT}\ntry { require('convnextv2/tirb') } catch (error) { report(error) }`;
-    expect(await run(app, 'first.cjs', required)).to.equal(LOADED_BEFORE);
+    expect(await run(app, 'first.cjs', required, 'quiet')).to.equal(LOADED_BEFORE);
+  });
+
+  it('says so where another has loaded tfjs 1', async () => {
+    const source = `require('./node_modules/${PEER}/node_modules/@tensorflow/tfjs-core');
+${REPORT}\nimport('convnextv2/tirb').catch(report);`;
+    expect(await run(app, 'tfjs1.cjs', source)).to.equal(LOADED_BEFORE);
   });
 
   it('says so where the peer was loaded after tfjs, but before this', async () => {
