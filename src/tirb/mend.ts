@@ -33,5 +33,5 @@ export function mend(): void {
 
 /** The values again, as a tensor that is no variable. */
 function detached(tensor: tf.Tensor): tf.Tensor {
-  return tf.keep(tf.tensor(tensor.dataSync().slice(), tensor.shape, tensor.dtype as tf.NumericDataType));
+  return tf.keep(tf.tensor(tensor.dataSync(), tensor.shape, tensor.dtype as tf.NumericDataType));
 }

@@ -253,10 +253,10 @@ function misfit(path: string, tensor: tf.Tensor | undefined, { dtype, shape }: t
   return got === wanted ? undefined : { path, wanted, got };
 }
 
-/** The tree whose leaves are the parameters as they are at each moment. */
+/** The tree whose leaves are the parameters. */
 function treeOf(parameters: Parameters): ParamTree {
   const tree: ParamTree = {};
-  for (const [name, parameter] of parameters) {
+  for (const [name, { variable }] of parameters) {
     const parts = name.split('.');
     const last = parts.pop()!;
     let node = tree;
@@ -264,7 +264,7 @@ function treeOf(parameters: Parameters): ParamTree {
       node[part] ??= {};
       node = node[part] as ParamTree;
     }
-    Object.defineProperty(node, last, { get: () => parameter.variable, enumerable: true });
+    node[last] = variable;
   }
   return tree;
 }

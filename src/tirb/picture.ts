@@ -107,7 +107,7 @@ export class Image {
   #tell(type: 'load' | 'error', error: unknown): void {
     if (type === 'load') this.onload?.();
     else this.onerror?.(error);
-    for (const [of, listener] of [...this.#listeners]) if (of === type) listener({ type, currentTarget: this, error });
+    for (const [of, listener] of this.#listeners) if (of === type) listener({ type, currentTarget: this, error });
   }
 }
 
@@ -122,5 +122,10 @@ export async function loadImage(source: ImageSource): Promise<Image> {
 function fromDataUrl(source: ImageSource): ImageSource {
   const [, encoding, data] = /^data:[^,]*?(;base64)?,(.*)$/s.exec(typeof source === 'string' ? source : '') ?? [];
   if (data === undefined) return source;
-  return encoding ? Buffer.from(data, 'base64') : Buffer.from(decodeURIComponent(data), 'latin1');
+  return encoding
+    ? Buffer.from(data, 'base64')
+    : Buffer.from(
+        data.replace(/%([\da-f]{2})/gi, (_, byte) => String.fromCharCode(Number.parseInt(byte, 16))),
+        'latin1',
+      );
 }

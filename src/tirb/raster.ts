@@ -52,8 +52,11 @@ export function putPixels(onto: Raster, { data, width, height }: Raster, x: numb
 
 /** Makes the pixels of a rectangle clear; its edges are rounded to whole pixels. */
 export function clearPixels(onto: Raster, rect: IRect): void {
-  const { x, y, width, height } = toPixels(rect);
-  if (width > 0 && height > 0) putPixels(onto, newRaster(width, height), x, y);
+  const { left, top, width, height } = inside(toPixels(rect), onto);
+  for (let row = top; row < top + height; row++) {
+    const from = (row * onto.width + left) * 4;
+    onto.data.fill(0, from, from + width * 4);
+  }
 }
 
 /**

@@ -240,6 +240,20 @@ describe('the canvas', () => {
     context.globalAlpha = 1;
     context.drawImage(picture, -6, -2); // beyond the edge
     expect(await pixel(canvas, 0, 0)).to.deep.equal([0, 200, 200, 255]);
+    context.clearRect(0, 0, 1e9, 1e9);
+    context.drawImage(picture, 0, 9, 8, -4); // from below
+    expect(await pixel(canvas, 0, 5)).to.deep.equal([200, 0, 0, 255]);
+    context.drawImage(picture, 0, 0, 0, 5);
+    for (const [channels, wanted] of [
+      [1, [7, 7, 7, 255]],
+      [2, [7, 7, 7, 128]],
+    ] as const) {
+      const gray = { ...twoColours(1, 1), data: new Uint8Array([7, 128].slice(0, channels)), channels };
+      context.clearRect(0, 0, 20, 10);
+      context.drawImage(await imageOf(gray), 0, 0);
+      expect(await pixel(canvas, 0, 0)).to.deep.equal(wanted);
+    }
+    context.clearRect(0, 0, 20, 10);
     context.drawImage(picture, Number.NaN, 0);
     expect((await failure(() => context.drawImage(picture, 1, 2, 3))).code).to.equal('E_ARGUMENT');
     for (const none of [{}, undefined, null]) {
@@ -375,6 +389,8 @@ describe('images', () => {
     expect([image.complete, image.naturalWidth]).to.deep.equal([true, 0]);
     const told: string[] = [];
     image.onload = () => told.push('onload');
+    image.addEventListener('error', () => told.push('error'));
+    image.src = twoColours(9, 9); // of no more interest
     image.addEventListener('load', () => told.push('listener'));
     const removed = () => told.push('removed');
     image.addEventListener('load', removed);
@@ -385,6 +401,12 @@ describe('images', () => {
     await new Promise(setImmediate);
     expect(told).to.deep.equal(['onload', 'listener']);
     expect([image.complete, image.naturalWidth, image.naturalHeight]).to.deep.equal([true, 451, 300]);
+
+    const bytes = Array.from(
+      readFileSync('examples/pictures/rocket.jpg'),
+      (byte) => `%${byte.toString(16).padStart(2, '0')}`,
+    );
+    expect((await loadImage(`data:image/jpeg,${bytes.join('')}`)).width).to.be.above(100);
 
     const errors: unknown[] = [];
     image.onerror = (error) => errors.push(error);

@@ -176,6 +176,7 @@ describe('the faults of tfjs-image-recognition-base', () => {
     expect(clip(90, 40, 30, 30)).to.deep.equal([90, 40, 10, 10]);
     expect(clip(150, 10, 20, 20)).to.deep.equal([100, 10, 0, 20]); // its own gave a width of -50
     expect(clip(-60, -60, 20, 20)).to.deep.equal([0, 0, 0, 0]);
+    expect(clip(50, 10, -20, 5)).to.deep.equal([50, 10, 0, 5]);
     expect(clip(10.7, 1, 9.6, 1)).to.deep.equal([10, 1, 9, 1]); // whole pixels, as ever
   });
 
@@ -255,6 +256,7 @@ describe('boxes', () => {
     expect(bridge.fromObjectDetections(objects, { 0: 'cat', 1: 'dog' })).to.deep.equal(found);
     const { code, suggestion } = await failure(() => bridge.fromObjectDetections(objects, { 0: 'dogs' }));
     expect([code, suggestion]).to.deep.equal(['E_ARGUMENT', 'did you mean "dogs"?']);
+    expect([...bridge.fromObjectDetections([objects[0]], { 3: 'dog', 4: 'dog' }).labels]).to.deep.equal([3]);
     const boxless = { ...found, boxes: Float32Array.of(0, 0, 1, 1, 0, Number.NaN, 1, 1) };
     expect((await failure(() => bridge.toObjectDetections(boxless, { width: 9, height: 9 }, {}))).code).to.equal(
       'E_NON_FINITE',

@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { AdamW, ConvNextV2Backbone, ConvNextV2Config, useBackend } from '../../src/index.js';
 import { ConvNextV2Net, toNetInput } from '../../src/tirb/index.js';
+import { isManifestUrl } from '../../src/tirb/manifest.js';
 import { failure, inFolder } from '../helpers.js';
 
 const config = new ConvNextV2Config({ depths: [1, 1], hiddenSizes: [2, 3], numStages: 2 });
@@ -110,6 +111,9 @@ describe('a model as a NeuralNetwork', () => {
     const net = await filled();
     net.reassignParamFromPath(WEIGHT, tf.fill([2, 2, 2, 3], 7));
     expect([...net.getParamFromPath(WEIGHT).dataSync()]).to.deep.equal(Array(24).fill(7));
+    const gone = tf.fill([2, 2, 2, 3], 8);
+    gone.dispose();
+    expect((await failure(() => net.reassignParamFromPath(WEIGHT, gone))).got).to.equal('no tensor');
     const wrong = tf.zeros([3, 2, 2, 2]);
     const refusal = await failure(() => net.reassignParamFromPath(WEIGHT, wrong));
     expect([refusal.code, refusal.wanted, refusal.got]).to.deep.equal([
@@ -136,6 +140,10 @@ describe('a model as a NeuralNetwork', () => {
     const first = Object.keys(map)[0];
     map[first].dispose();
     map[first] = tf.zeros([1]);
+    const [, second] = Object.keys(map);
+    const same = map[second];
+    map[second] = tf.tidy(() => tf.add(same, 1)); // which fits
+    same.dispose();
     const refusal = await failure(() => other.loadFromWeightMap(map));
     expect(refusal.problems.map(({ path, got, suggestion }) => [path, got, suggestion])).to.deep.equal([
       [first, 'float32 [1]', undefined],
@@ -197,6 +205,18 @@ describe('a model as a NeuralNetwork', () => {
         other.dispose();
       }
       expect((await failure(() => other.loadFromUri(`${origin}/nothing`))).code).to.equal('E_NETWORK');
+      expect(isManifestUrl(new URL('file:///models'))).to.equal(false);
+      const wider = new ConvNextV2Net({ config: config.with({ hiddenSizes: [2, 4] }) });
+      expect((await failure(() => wider.loadFromDisk(folder))).code).to.equal('E_WEIGHTS');
+      const backbone = await ConvNextV2Backbone.fromConfig(config, { seed: 1 });
+      await backbone.savePretrained(join(folder, 'model'));
+      backbone.dispose();
+      await other.load(join(folder, 'model'));
+      await other.loadFromDisk(join(folder, 'model', 'config.json')); // with fresh weights
+      expect(other.serializeParams()).not.to.deep.equal(weights);
+      await other.loadFromDisk(join(folder, 'model'));
+      expect(other.serializeParams()).to.deep.equal(weights);
+      other.dispose();
 
       writeFileSync(join(folder, 'convnextv2-shard2'), new Uint8Array(3));
       expect((await failure(() => other.loadFromDisk(folder))).code).to.equal('E_WEIGHTS');
