@@ -408,6 +408,13 @@ describe('images', () => {
     );
     expect((await loadImage(`data:image/jpeg,${bytes.join('')}`)).width).to.be.above(100);
 
+    const raced = new Image();
+    raced.src = PICTURE;
+    const first = raced.decode();
+    raced.src = twoColours(9, 9);
+    await Promise.all([first, raced.decode()]);
+    expect(raced.width).to.equal(9);
+
     const errors: unknown[] = [];
     image.onerror = (error) => errors.push(error);
     image.src = 'no-such.png';
