@@ -336,6 +336,10 @@ describe('DetectorNet', () => {
         const batch = await net.detect([PICTURE, PICTURE], { scoreThreshold: 0 });
         // pictures of one size: a batch changes nothing
         expect(batch).to.deep.equal([found, found]);
+        expect(await net.detect([PICTURE], { scoreThreshold: 0 })).to.deep.equal([found]);
+        const [, cups] = await net.detect([PICTURE, 'examples/pictures/coffee.png'], { scoreThreshold: 0 });
+        const { width, height } = await decodeImage('examples/pictures/coffee.png');
+        expect(cups[0].imageDims).to.deep.include({ _width: width, _height: height });
         net.extractWeights(net.serializeParams()); // of the loaded model, without a config
         expect(await net.detect(PICTURE, { scoreThreshold: 0 })).to.deep.equal(found);
         await detect.dispose();
