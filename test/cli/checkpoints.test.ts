@@ -148,7 +148,7 @@ describe('cli: models', () => {
   it('lists and filters what is published', async () => {
     const all = await convnextv2(['models'], path);
     expect(all.stdout.split('\n')).to.have.length(knownModels().length + 2);
-    const { stdout } = await convnextv2(['models', 'facebook/', 'base', '384', 'v2'], path);
+    const { stdout } = await convnextv2(['models', 'facebook/', 'base', '384', 'V2'], path);
     expect(stdout).to.match(/^facebook\/convnextv2-base-22k-384 +convnextv2-base +hf +384 .* 87\.7 +CC-BY-NC-4\.0$/m);
     expect(stdout.split('\n')).to.have.length(3);
     expect(

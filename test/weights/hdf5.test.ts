@@ -6,7 +6,7 @@ import { type Hdf5Weights, hdf5With } from '../../src/weights/hdf5-reader.js';
 import { openCheckpoint } from '../../src/weights/open-checkpoint.js';
 import { mutate, random } from '../fuzz/mutate.js';
 import { SEEDS } from '../fuzz/seeds.js';
-import { failure, inFolder, openFiles } from '../helpers.js';
+import { failure, golden, inFolder, openFiles, readBytes } from '../helpers.js';
 
 type Group = InstanceType<typeof h5wasm.Group>;
 
@@ -98,6 +98,10 @@ describe('HDF5 weights', () => {
       (await refusal(modelWith({ ...floats, ...dataset }))).got;
     expect(await gotOf({ chunks: [1, 3] })).to.equal('a chunked or compressed one');
     expect(await gotOf({ data: new Int32Array(6) })).to.equal('type 0 of 4');
+    const file = Buffer.from(await readBytes(golden('checkpoints', 'tf', 'tf_model.h5')));
+    // the datatype of F32, in the first dataset: the lowest bit after its class is the order of bytes
+    file[file.indexOf('\x11\x20\x1f\0\x04', 0, 'latin1') + 1] |= 1;
+    expect((await refusal(file)).got).to.equal('type 1 of 4');
   });
 
   it('are refused where the lists do not fit the file', async () => {

@@ -73,6 +73,7 @@ describe('unpickle', () => {
       const error = await failure(() => read(`c${module}\n${name}\nK`, 1, '\x85R.'));
       expect([error.code, error.got]).to.deep.equal(['E_PICKLE', `${module}.${name}`]);
     }
+    expect((await failure(() => read('cos\nsystem\n.'))).got).to.equal('os.system'); // named, and not called
     expect((await failure(() => read('K', 1, ')R.'))).got).to.equal('1');
     expect((await failure(() => read('K', 1, 'Q.'))).wanted).to.equal('no persistent id');
   });
@@ -80,6 +81,7 @@ describe('unpickle', () => {
   it('passes over the attributes and the items of what is data alone', () => {
     expect(read('ca\nThing\n)\x81}X', 1, 0, 0, 0, 'xK', 1, 'sb.')).to.be.instanceOf(PickledObject);
     expect(read('ca\nThing\n)\x81K', 1, 'a.')).to.be.instanceOf(PickledObject);
+    expect(read('ca\nThing\n)\x81K', 1, 'K', 2, 's.')).to.be.instanceOf(PickledObject);
   });
 
   it('says where it ended', () => {
@@ -117,9 +119,16 @@ describe('unpickle', () => {
   });
 
   it('stops where its values would take more than the budget', async () => {
-    // a byte each makes a list, a dict, a memo
-    for (const filling of [']'.repeat(10_000), '}'.repeat(2000), `]${'\x94'.repeat(10_000)}`, '('.repeat(100_000)]) {
-      expect((await failure(() => read(filling, '.'))).code).to.equal('E_LIMIT');
+    // a byte or two each makes a list, a dict, a memo, bytes, a text
+    for (const [operation, count] of [
+      [']', 2000],
+      ['}', 500],
+      ['N\x94', 2000],
+      ['(', 10_000],
+      ['C\0', 1000],
+      ['\x8c\0', 2000],
+    ] as const) {
+      expect((await failure(() => read(operation.repeat(count), '.'))).code, operation).to.equal('E_LIMIT');
     }
   });
 

@@ -75,13 +75,9 @@ export async function openClient({ endpoint, token, patience, signal }: HubSetti
       const { location } = answer.headers;
       if (![301, 302, 303, 307, 308].includes(answer.status) || typeof location !== 'string') return answer;
       if (options.redirects === 'relative' && URL.canParse(location)) return answer;
-      const next = new URL(location, url);
       discard(answer);
       if (redirects === MAX_REDIRECTS) throw problem(start, `at most ${MAX_REDIRECTS} redirects`, 'more');
-      if (!/^https?:$/.test(next.protocol) || (url.protocol === 'https:' && next.protocol === 'http:')) {
-        throw problem(start, 'a redirect that stays encrypted', `one to ${next.origin}`);
-      }
-      url = next;
+      url = redirectFrom(url, location);
     }
   }
 
@@ -120,6 +116,13 @@ export async function openClient({ endpoint, token, patience, signal }: HubSetti
     const got = String(signal.reason);
     throw new ConvNextV2Error('E_ABORTED', { path: 'signal', wanted: 'the work to go on', got }, { cause });
   }
+}
+
+/** Where a redirect leads. Throws E_NETWORK where that is no address, or one in the clear after an encrypted one. */
+export function redirectFrom(url: URL, location: string): URL {
+  const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
+  if (next && ['https:', url.protocol].includes(next.protocol)) return next;
+  throw problem(url, `a redirect to another ${url.protocol}//`, next ? `one to ${next.protocol}//${next.host}` : 'one to no address');
 }
 
 /** Lets go of an answer that nobody wants to read. */

@@ -138,7 +138,7 @@ async function describe(
   const isRedirect = status >= 300 && status < 400;
   if (status !== 200 && !isRedirect) throw statusProblem(url, status, code);
   const etag = (header('x-linked-etag') ?? header('etag'))?.replace(/^W\//, '').replaceAll('"', '');
-  if (commit === undefined || !COMMIT.test(commit) || etag === undefined || !/^[\w.-]{1,128}$/.test(etag)) {
+  if (commit === undefined || !COMMIT.test(commit) || etag === undefined || !/^\w[\w.-]{0,127}$/.test(etag)) {
     throw problem(url, "the Hub's headers X-Repo-Commit and ETag", 'none that are in order');
   }
   const size = header('x-linked-size') ?? (isRedirect ? undefined : header('content-length'));
