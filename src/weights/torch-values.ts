@@ -56,7 +56,7 @@ function rebuildTensor([storage, offset, size, stride]: readonly unknown[]): Tor
   const elements = storage.size / byteLength(storage.dtype, []);
   const count = shape.reduce((product, length) => product * length, 1);
   const last = shape.reduce((at, length, axis) => at + (length - 1) * strides[axis], offset);
-  if (count > 0 && !(last < elements && count <= elements)) {
+  if (!(count === 0 || (last < elements && count <= elements))) {
     refuse(`a tensor within its storage of ${elements} values`, `[${shape.join(', ')}] from ${offset} on`);
   }
   return new TorchTensor(storage, offset, shape, strides);

@@ -45,6 +45,7 @@ describe('PyTorch files', () => {
         [0, [2, 3], [3]],
         [0, [6], [1, 1]],
         [0, new Array(65).fill(1), new Array(65).fill(1)],
+        [0, [...new Array(35).fill(0x7fffffff), 0], new Array(36).fill(0)], // Infinity, times nothing
       ] as const) {
         const pickled = `}X\x01\0\0\0x${rebuilt(6, offset, shape, strides)}s.`;
         const error = await failure(() => open(folder, torchZip(pickled, { 0: float32(0, 1, 2, 3, 4, 5) })));

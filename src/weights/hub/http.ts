@@ -122,7 +122,11 @@ export async function openClient({ endpoint, token, patience, signal }: HubSetti
 export function redirectFrom(url: URL, location: string): URL {
   const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
   if (next && ['https:', url.protocol].includes(next.protocol)) return next;
-  throw problem(url, `a redirect to another ${url.protocol}//`, next ? `one to ${next.protocol}//${next.host}` : 'one to no address');
+  throw problem(
+    url,
+    `a redirect to another ${url.protocol}//`,
+    next ? `one to ${next.protocol}//${next.host}` : 'one to no address',
+  );
 }
 
 /** Lets go of an answer that nobody wants to read. */
