@@ -1,6 +1,6 @@
 import type { StoredDtype } from '../contracts.js';
 import { byteLength } from './dtypes.js';
-import { describe, PickleGlobal as Global, PickledObject, type PickleGlobal, PickleMismatch } from './pickle.js';
+import { describe, PickledObject, PickleGlobal, PickleMismatch } from './pickle-values.js';
 
 /** The numbers behind one or more tensors, and where they lie in the file once that is known. */
 export interface TorchStorage {
@@ -74,7 +74,7 @@ class Storage implements TorchStorage {
 
 /** A call of what rebuilds a tensor, in another's wrapping: (function, type, arguments, state). */
 function rebuildFromType([rebuild, , args]: readonly unknown[]): unknown {
-  const handler = rebuild instanceof Global ? TORCH_GLOBALS.get(rebuild.name) : undefined;
+  const handler = rebuild instanceof PickleGlobal ? TORCH_GLOBALS.get(rebuild.name) : undefined;
   if (!handler || !Array.isArray(args)) return refuse('what rebuilds a tensor', rebuild);
   return handler(args);
 }
@@ -135,7 +135,7 @@ export function storageTable(most: number): {
   const persistentLoad = (id: unknown): TorchStorage => {
     const [tag, type, key, , count, view] = Array.isArray(id) ? id : [];
     if (tag !== 'storage' || typeof key !== 'string') return refuse('a reference to a storage', id);
-    const name = type instanceof Global ? type.name : '';
+    const name = type instanceof PickleGlobal ? type.name : '';
     const dtype = Object.hasOwn(STORAGES, name) ? STORAGES[name] : refuse('a type of storage', type as PickleGlobal);
     const size = isCount(count) ? byteLength(dtype, [count]) : Number.NaN;
     if (Number.isNaN(size)) return refuse('a number of values', count);

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { PickledObject, PickleGlobal, describe as say, unpickle } from '../../src/weights/pickle.js';
+import { unpickle } from '../../src/weights/pickle.js';
+import { PickledObject, PickleGlobal, describe as say } from '../../src/weights/pickle-values.js';
 import { failure } from '../helpers.js';
 
 const GLOBALS = new Map<string, (args: readonly unknown[]) => unknown>([

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { PickleGlobal, PickleMismatch } from '../../src/weights/pickle.js';
+import { PickleGlobal, PickleMismatch } from '../../src/weights/pickle-values.js';
 import { storageTable } from '../../src/weights/torch-values.js';
 
 describe('storages of a pickle', () => {

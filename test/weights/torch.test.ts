@@ -103,8 +103,8 @@ describe('PyTorch files', () => {
       const keysOf = (...keys: readonly number[]) => `](${keys.map((key) => `X\x01\0\0\0${key}`).join('')}e.`;
       const storage = (count: number) =>
         Buffer.concat([Buffer.from(new BigUint64Array([BigInt(count)]).buffer), float32(5, 6)]);
-      const file = ({ first = magic, machine = little, keys = keysOf(0), count = 2 }) => {
-        const tensors = `}X\x01\0\0\0x${rebuilt(2, 0, [2], [1])}s.`;
+      const values = `}X\x01\0\0\0x${rebuilt(2, 0, [2], [1])}s.`;
+      const file = ({ first = magic, machine = little, tensors = values, keys = keysOf(0), count = 2 }) => {
         const pickles = [first, 'M\xe9\x03.', machine, tensors, keys].map((pickle) => `\x80\x02${pickle}`).join('');
         return Buffer.concat([Buffer.from(pickles, 'latin1'), storage(count), storage(count)]);
       };
@@ -121,6 +121,7 @@ describe('PyTorch files', () => {
       ] as const) {
         expect((await failure(() => open(folder, file(wrong)))).got).to.equal(got);
       }
+      expect((await failure(() => open(folder, file({ tensors: `${'}'.repeat(5000)}.` })))).code).to.equal('E_LIMIT');
     }));
 
   it('takes tensors in the wrapping of a parameter of any class', () =>
