@@ -55,7 +55,10 @@ export async function hdf5With(h5: Library): Promise<OpenHdf5> {
     return {
       tensors: new Map(Array.from(weights, ([name, { tensor }]) => [name, tensor])),
       readValues: (name) =>
-        attempt(file.path, () => Float32Array.from(weights.get(name)!.dataset.value as Float32Array)),
+        attempt(file.path, () => {
+          const value = weights.get(name)!.dataset.value as Float32Array | number;
+          return Float32Array.from(typeof value === 'number' ? [value] : value);
+        }),
     };
   };
 }

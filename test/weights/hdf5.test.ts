@@ -61,22 +61,27 @@ const refusal = async (file: Uint8Array | Promise<Uint8Array>) => failure(async 
 describe('HDF5 weights', () => {
   it('are those that the layers name, as floats of 4 or 8 bytes', async () => {
     const file = await hdf5File((root) => {
-      root.create_attribute('layer_names', ['one', 'none', 'two']);
+      root.create_attribute('layer_names', ['one', 'none', 'two', 'three']);
       addLayer(root, 'one', ['a:0'], (group) => group.create_dataset(floats));
       addLayer(root, 'none', []);
       addLayer(root, 'two', ['b/c:0'], (group) => {
         group.create_group('b');
         group.create_dataset({ name: 'b/c:0', data: new Float64Array([0.5]), shape: [1] });
       });
+      addLayer(root, 'three', ['d:0'], (group) =>
+        group.create_dataset({ name: 'd:0', data: 7, dtype: '<f', shape: [] }),
+      );
       root.create_dataset({ name: 'other', data: new Float32Array([9]) });
     });
     const { tensors, readValues } = await read(file);
     expect([...tensors]).to.deep.equal([
       ['a:0', { dtype: 'F32', shape: [2, 3] }],
       ['b/c:0', { dtype: 'F64', shape: [1] }],
+      ['d:0', { dtype: 'F32', shape: [] }],
     ]);
     expect(readValues('a:0')).to.deep.equal(floats.data);
     expect(readValues('b/c:0')).to.deep.equal(new Float32Array([0.5]));
+    expect(readValues('d:0')).to.deep.equal(new Float32Array([7]));
   });
 
   it('may lie in a group of the whole model, with lists of names in parts', async () => {
