@@ -78,7 +78,7 @@ describe('cli: convert and verify', () => {
     const found = await Promise.all(wrong.map((args) => convnextv2(args, path)));
     expectFailure(found[0], 2, 'E_USAGE: --to: wanted a folder, got none');
     expectFailure(found[1], 1, 'E_ARGUMENT: dtype: wanted one of f32, f16, bf16, got "f8"');
-    expectFailure(found[2], 1, /E_ARGUMENT: format: .*did you mean "timm"/);
+    expectFailure(found[2], 1, /E_ARGUMENT: naming: .*did you mean "timm"/);
     expectFailure(found[3], 1, 'E_SOURCE: convnextv2-atto: wanted weights');
     expectFailure(found[4], 2, 'E_USAGE: SOURCE_A SOURCE_B: wanted 2 arguments, got 1');
     expectFailure(found[5], 2, 'E_USAGE: --tolerance: wanted a number of at least 0, got "-1"');
