@@ -5,6 +5,7 @@ import { type OpenFile, reading, readRange } from './file.js';
 import { type UnpickleOptions, unpickle } from './pickle.js';
 import { describe } from './pickle-values.js';
 import { gatherStrided, stridesOf } from './strided.js';
+import { tensorCalled } from './tensor-called.js';
 import { storageTable, TORCH_GLOBALS, type TorchStorage, TorchTensor } from './torch-values.js';
 import { type Extent, readZip } from './zip.js';
 
@@ -137,14 +138,8 @@ function toCheckpoint(
     tensors: new Map([...tensors].map(([name, { storage, shape }]) => [name, { dtype: storage.dtype, shape }])),
     readFloat32: (name) =>
       reading(path, async () => {
-        const tensor = tensors.get(name);
-        if (tensor) return readTensor(file, tensor, extents.get(tensor.storage)!);
-        throw new ConvNextV2Error('E_ARGUMENT', {
-          path,
-          wanted: 'the name of a tensor in it',
-          got: show(name),
-          suggestion: didYouMean(name, [...tensors.keys()]),
-        });
+        const tensor = tensorCalled(name, tensors, path);
+        return readTensor(file, tensor, extents.get(tensor.storage)!);
       }),
     close: () => handle.close(),
   };

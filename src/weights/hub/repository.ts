@@ -1,5 +1,5 @@
 import { ConvNextV2Error } from '../../errors.js';
-import { type RepositoryCache, repositoryCache } from './cache.js';
+import { COMMIT, type RepositoryCache, repositoryCache } from './cache.js';
 import { type Answer, discard, openClient, problem, statusProblem } from './http.js';
 import { type HubOptions, type HubSettings, hubSettings } from './settings.js';
 import { exists, transfer } from './transfer.js';
@@ -9,8 +9,6 @@ export interface Repository {
   /** The path of a file, fetched where it is not there yet; undefined where the repository has none. */
   file(name: string): Promise<string | undefined>;
 }
-
-const COMMIT = /^[0-9a-f]{40}$/;
 
 /** What the server says of a file. */
 interface Description {

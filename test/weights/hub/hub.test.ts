@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { AutoImageProcessor, ConvNextV2Backbone, ConvNextV2Config } from '../../../src/index.js';
 import { openRepository } from '../../../src/weights/hub/repository.js';
 import type { HubOptions, Progress } from '../../../src/weights/hub/settings.js';
+import { fetchUrl } from '../../../src/weights/hub/url.js';
 import { failure, golden, inFolder, readBytes } from '../../helpers.js';
 import { COMMIT, gitSha, type HubServer, type Misbehaviour, send, sha256, startHub } from './server.js';
 
@@ -402,12 +403,33 @@ describe('the Hub', () => {
       const offline = await failure(() =>
         ConvNextV2Backbone.fromPretrained(`${url}?2`, { cacheDir, localFilesOnly: true }),
       );
-      expect(offline.code).to.equal('E_SOURCE');
+      expect([offline.code, offline.path]).to.deep.equal(['E_SOURCE', url]); // without what may be a key
       const open = await failure(() => ConvNextV2Backbone.fromPretrained('http://example.org/model.pth', { cacheDir }));
       expect([open.code, open.wanted]).to.deep.equal(['E_ARGUMENT', 'an https address, or the option sha256']);
       expect((await failure(() => ConvNextV2Backbone.fromPretrained(url, { cacheDir, sha256: 'x' }))).code).to.equal(
         'E_ARGUMENT',
       );
+      for (const name of ['%zz.pth', `${'long'.repeat(100)}.pth`, '%2e%2e%2f', '']) {
+        const error = await failure(() => fetchUrl(new URL(`${server.endpoint}/${name}`), { cacheDir }));
+        expect([error.code, error.got]).to.deep.equal(['E_SOURCE', 'status 404']);
+      }
+    }));
+
+  it('goes on with a plain URL where it stopped, if a checksum tells that it is the same file', () =>
+    inFolder(async (cacheDir) => {
+      const url = new URL(`${server.endpoint}/large/model.safetensors`);
+      for (const sha256 of [undefined, BLOB]) {
+        const stop = new AbortController();
+        const options = { cacheDir, sha256, signal: stop.signal, onProgress: () => stop.abort() };
+        server.misbehave((_, response) => {
+          response.writeHead(200, { 'content-length': WEIGHTS.length }).write(WEIGHTS.subarray(0, 1000));
+          return true;
+        });
+        expect((await failure(() => fetchUrl(url, options))).code).to.equal('E_ABORTED');
+        server.misbehave(undefined);
+        expect(await readBytes(await fetchUrl(url, { cacheDir, sha256 }))).to.deep.equal(WEIGHTS);
+        expect(server.seen.at(-1)!.headers.range).to.equal(sha256 && 'bytes=1000-');
+      }
     }));
 
   it('says where the cache cannot be written', () =>
