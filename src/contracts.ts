@@ -360,8 +360,8 @@ export interface BackbonePlugin<Config = unknown> {
 /** Plugins of one kind, looked up by type. */
 export interface PluginList<Plugin> {
   readonly types: readonly string[];
-  /** The plugin of this type, or E_PLUGIN naming the known ones. */
-  get(type: string): Plugin;
+  /** The plugin of this type, or E_PLUGIN naming the known ones; `path` says where the type stands. */
+  get(type: string, path?: string): Plugin;
 }
 
 /** The models that heads are part of, by what they do. */

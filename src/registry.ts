@@ -39,11 +39,11 @@ function listOf<P extends Plugin>(plugins: readonly P[]): PluginList<P> {
   const types = [...byType.keys()];
   return {
     types,
-    get(type) {
+    get(type, path = 'model_type') {
       const plugin = byType.get(type);
       if (plugin) return plugin;
       throw new ConvNextV2Error('E_PLUGIN', {
-        path: 'model_type',
+        path,
         wanted: `one of ${types.join(', ')}`,
         got: show(type),
         suggestion: typeof type === 'string' ? didYouMean(type, types) : undefined,

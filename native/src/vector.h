@@ -69,11 +69,12 @@ template <class F> INLINE void eachGroup(long n, F f) {
   for (; c < n; c++) f(c, 0.f);
 }
 
+// sums of all lanes, in as few steps, each after the other, as can be
 INLINE float sum(float x) { return x; }
-template <class V> INLINE float sum(V v) {
-  float s = 0;
-  UNROLL for (int i = 0; i < Lanes<V>::count; i++) s += v[i];
-  return s;
+INLINE float sum(f4 v) { return (v[0] + v[2]) + (v[1] + v[3]); }
+INLINE float sum(f8 v) { return sum(f4{v[0], v[1], v[2], v[3]} + f4{v[4], v[5], v[6], v[7]}); }
+INLINE float sum(f16 v) {
+  return sum(f8{v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]} + f8{v[8], v[9], v[10], v[11], v[12], v[13], v[14], v[15]});
 }
 
 /** Rounds n up to a multiple of `to`. */

@@ -31,9 +31,10 @@ import type { ModelSource, SourceOptions } from './source.js';
 /** The plugin for the `model_type` of an opened source. Throws E_CONFIG where it has none, E_PLUGIN for an unknown one. */
 export function pluginOf<P>({ config, origin }: Pick<ModelSource, 'config' | 'origin'>, plugins: PluginList<P>): P {
   const type: unknown = Object(config).model_type;
-  if (typeof type === 'string') return plugins.get(type);
+  const path = `${origin.file}: /model_type`;
+  if (typeof type === 'string') return plugins.get(type, path);
   throw new ConvNextV2Error('E_CONFIG', {
-    path: `${origin.file}: /model_type`,
+    path,
     wanted: `one of ${plugins.types.join(', ')}`,
     got: type === undefined ? 'nothing' : show(type),
   });

@@ -80,7 +80,7 @@ describe('convnextv2 segment and eval-segmentation', function () {
     expectFailure(
       await convnextv2(['segment', 'chelsea.png', '--model', 'tiny'], path),
       1,
-      'E_PLUGIN: model_type: wanted one of upernet',
+      'E_PLUGIN: tiny/config.json: /model_type: wanted one of upernet',
     );
   });
 

@@ -183,7 +183,7 @@ describe('createModel', () => {
     backbone.dispose();
     const wrong = await failure(() => createModel({ model_type: 'upernett' }));
     expect(wrong.message).to.equal(
-      'E_PLUGIN: model_type: wanted one of convnextv2, convnext, upernet, faster-rcnn, mask-rcnn, retinanet, fcos, got "upernett" (did you mean "upernet"?)',
+      'E_PLUGIN: config: /model_type: wanted one of convnextv2, convnext, upernet, faster-rcnn, mask-rcnn, retinanet, fcos, got "upernett" (did you mean "upernet"?)',
     );
     expect((await failure(() => createModel('upernet_convnextv2-tin'))).message).to.match(
       /did you mean "upernet_convnextv2-tiny"/,
