@@ -171,6 +171,8 @@ export function unpickle(
     const handler = callee instanceof PickleGlobal ? globals.get(callee.name) : undefined;
     if (!handler) fail('a name to call', describe(callee));
     if (!Array.isArray(args)) fail('a tuple of arguments', describe(args));
+    // a list that is remembered costs a call three bytes, however long it is
+    for (const arg of args) if (Array.isArray(arg)) spend(COST.entry * arg.length);
     pushResult(() => handler(args));
   }
 

@@ -43,7 +43,8 @@ const refuse = (wanted: string, got: unknown): never => {
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 function counts(value: unknown, what: string): readonly number[] {
-  if (Array.isArray(value) && value.length <= MAX_DIMENSIONS && value.every(isCount)) return value;
+  // a copy: what the pickle does to its list afterwards is not checked
+  if (Array.isArray(value) && value.length <= MAX_DIMENSIONS && value.every(isCount)) return [...value];
   return refuse(`${what}: at most ${MAX_DIMENSIONS} whole numbers`, value);
 }
 
@@ -72,11 +73,12 @@ class Storage implements TorchStorage {
   ) {}
 }
 
+const REBUILD_TENSOR: readonly string[] = ['torch._utils._rebuild_tensor_v2', 'torch._utils._rebuild_tensor'];
+
 /** A call of what rebuilds a tensor, in another's wrapping: (function, type, arguments, state). */
-function rebuildFromType([rebuild, , args]: readonly unknown[]): unknown {
-  const handler = rebuild instanceof PickleGlobal ? TORCH_GLOBALS.get(rebuild.name) : undefined;
-  if (!handler || !Array.isArray(args)) return refuse('what rebuilds a tensor', rebuild);
-  return handler(args);
+function rebuildFromType([rebuild, , args]: readonly unknown[]): TorchTensor {
+  const isKnown = rebuild instanceof PickleGlobal && REBUILD_TENSOR.includes(rebuild.name);
+  return isKnown && Array.isArray(args) ? rebuildTensor(args) : refuse('what rebuilds a tensor', rebuild);
 }
 
 function firstOf([first]: readonly unknown[]): unknown {
@@ -111,8 +113,7 @@ export const TORCH_GLOBALS: ReadonlyMap<string, (args: readonly unknown[]) => un
 >([
   ['collections.OrderedDict', toMap],
   ['collections.defaultdict', () => new Map()],
-  ['torch._utils._rebuild_tensor_v2', rebuildTensor],
-  ['torch._utils._rebuild_tensor', rebuildTensor],
+  ...REBUILD_TENSOR.map((name) => [name, rebuildTensor] as const),
   ['torch._utils._rebuild_parameter', firstOf],
   ['torch._utils._rebuild_parameter_with_state', firstOf],
   ['torch._tensor._rebuild_from_type_v2', rebuildFromType],

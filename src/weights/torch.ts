@@ -163,9 +163,8 @@ async function readTensor(file: OpenFile, tensor: TorchTensor, { begin }: Extent
 function findTensors(path: string, value: unknown, key: string | undefined) {
   const all = asMap(value);
   if (!(value instanceof Map)) fail(path, 'a dict of tensors', describe(value));
-  const sets = [...all.keys()].filter(
-    (name): name is string => typeof name === 'string' && holdsTensors(all.get(name)),
-  );
+  const holders = new Set([...new Set(all.values())].filter(holdsTensors)); // one can stand under many names
+  const sets = [...all.keys()].filter((name): name is string => typeof name === 'string' && holders.has(all.get(name)));
   if (key !== undefined && !sets.includes(key)) {
     throw new ConvNextV2Error('E_ARGUMENT', {
       path: 'key',

@@ -133,6 +133,13 @@ describe('unpickle', () => {
     }
   });
 
+  it('counts what a call is given, as often as it is called', async () => {
+    // a list of a hundred, remembered; 100 * 100 * 48 bytes
+    const calls = 'h\x01h\0\x85R'.repeat(100);
+    const error = await failure(() => read(`](${'N'.repeat(100)}eq\0ca\nPair\nq\x01`, calls, '.'));
+    expect(error.code).to.equal('E_LIMIT');
+  });
+
   it('says in a word what a value is, though it hold itself', () => {
     const loop: unknown[] = [];
     loop.push(loop);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { PickleGlobal, PickleMismatch } from '../../src/weights/pickle-values.js';
-import { storageTable } from '../../src/weights/torch-values.js';
+import { storageTable, TORCH_GLOBALS } from '../../src/weights/torch-values.js';
 
 describe('storages of a pickle', () => {
   const table = storageTable(1);
@@ -29,5 +29,28 @@ describe('storages of a pickle', () => {
     expect(refusal('module', floats, '0', 'cpu', 2)).to.equal('a list');
     expect(refusal('storage', floats, '0', 'cpu', -1)).to.equal('-1');
     expect(refusal('storage', floats, '0', 'cpu', 2 ** 52)).to.equal(`${2 ** 52}`);
+  });
+});
+
+describe('what a checkpoint may name', () => {
+  it('keeps a shape as it was when it was checked', () => {
+    const storage = storageTable(1).persistentLoad(['storage', new PickleGlobal('torch.FloatStorage'), '0', 'cpu', 2]);
+    const [shape, strides] = [[2], [1]];
+    const tensor = TORCH_GLOBALS.get('torch._utils._rebuild_tensor_v2')!([storage, 0, shape, strides]);
+    for (const list of [shape, strides]) list.push(1_000_000); // as a pickle can, by what it remembers
+    expect(tensor).to.deep.include({ shape: [2], strides: [1] });
+  });
+
+  it('rebuilds a tensor in the wrapping of a type, and nothing else', () => {
+    const wrap = TORCH_GLOBALS.get('torch._tensor._rebuild_from_type_v2')!;
+    const storage = storageTable(1).persistentLoad(['storage', new PickleGlobal('torch.FloatStorage'), '0', 'cpu', 2]);
+    const args = [storage, 0, [2], [1]];
+    expect(wrap([new PickleGlobal('torch._utils._rebuild_tensor_v2'), null, args])).to.deep.include({ shape: [2] });
+    const itself = new PickleGlobal('torch._tensor._rebuild_from_type_v2');
+    const loop: unknown[] = [itself, null];
+    loop.push(loop);
+    for (const wrong of [loop, [new PickleGlobal('collections.OrderedDict'), null, []], [null, null, args]]) {
+      expect(() => wrap(wrong)).to.throw(PickleMismatch, 'wanted what rebuilds a tensor');
+    }
   });
 });
