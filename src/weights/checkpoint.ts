@@ -48,11 +48,11 @@ export async function openShardedSafetensors(indexPath: string): Promise<Checkpo
     for (const shard of shards.values()) await shard.close();
   };
   try {
-    for (const file of new Set(weightMap.values()))
-      shards.set(file, await openSafetensors(join(dirname(indexPath), file)));
     const homes = new Map<string, Checkpoint>();
     const tensors = new Map<string, StoredTensor>();
-    for (const shard of shards.values()) {
+    for (const file of new Set(weightMap.values())) {
+      const shard = await openSafetensors(join(dirname(indexPath), file));
+      shards.set(file, shard);
       for (const [name, tensor] of shard.tensors) {
         const other = homes.get(name);
         if (other) fail(where(shard.path, name), 'each tensor in one file', `another in ${other.path}`);

@@ -27,7 +27,7 @@ const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
 /** Where sets of tensors lie, the most likely first. */
 const USUAL_KEYS = ['state_dict', 'model', 'model_state_dict', 'module', 'net', 'model_ema', 'state_dict_ema', 'ema'];
 
-/** What values of a pickle may take in memory: four times the file, and something for a small one. */
+/** What values of a pickle, and tensors, may take in memory: four times the file, and something for a small one. */
 const budgetOf = ({ size }: OpenFile): number => 4 * size + 2 ** 20;
 
 /** Opens what torch.save writes since 1.6. Throws E_ZIP, E_PICKLE, E_LIMIT, E_SOURCE. */
@@ -69,8 +69,7 @@ export async function openTorchLegacy(file: OpenFile, options: CheckpointOptions
   };
   if (next() !== LEGACY_MAGIC) fail(path, "a file of torch's, which begins with its magic number", 'another pickle');
   next(); // the version of the format
-  const { little_endian } = Object.fromEntries(asMap(next()));
-  if (little_endian === false) fail(path, 'little-endian numbers', 'big-endian ones');
+  if (asMap(next()).get('little_endian') === false) fail(path, 'little-endian numbers', 'big-endian ones');
   const value = next({ ...pickle, persistentLoad });
   const keys = next();
   if (!Array.isArray(keys)) return fail(path, 'a list of storages', describe(keys));
@@ -132,6 +131,7 @@ function toCheckpoint(
   for (const [name, tensor] of dict) {
     if (typeof name === 'string' && tensor instanceof TorchTensor) tensors.set(name, tensor);
   }
+  checkTotal(file, [...tensors.values()]);
   return {
     path,
     recognised: [...recognised, ...steps],
@@ -143,6 +143,15 @@ function toCheckpoint(
       }),
     close: () => handle.close(),
   };
+}
+
+/** Tensors may share a storage, as tied weights do; many that do are another way to make a small file look large. */
+function checkTotal(file: OpenFile, tensors: readonly TorchTensor[]): void {
+  const most = budgetOf(file);
+  const total = tensors.reduce((bytes, { storage, shape }) => bytes + byteLength(storage.dtype, shape), 0);
+  if (total <= most) return;
+  const wanted = `tensors of ${most} bytes at most, about four times the file`;
+  throw new ConvNextV2Error('E_LIMIT', { path: file.path, wanted, got: `${total}` });
 }
 
 async function readTensor(file: OpenFile, tensor: TorchTensor, { begin }: Extent): Promise<Float32Array> {

@@ -108,9 +108,14 @@ describe('PyTorch files', () => {
         const pickles = [first, 'M\xe9\x03.', machine, tensors, keys].map((pickle) => `\x80\x02${pickle}`).join('');
         return Buffer.concat([Buffer.from(pickles, 'latin1'), storage(count), storage(count)]);
       };
-      const checkpoint = await open(folder, file({}));
-      expect(await checkpoint.readFloat32('x')).to.deep.equal(float32Of(5, 6));
-      await checkpoint.close();
+      // a key that is a list of two lists of two lists ...: written out it would have 2^40 commas
+      const byte = (number: number) => String.fromCharCode(number);
+      const doubled = Array.from({ length: 40 }, (_, i) => `](h${byte(i)}h${byte(i)}eq${byte(i + 1)}`);
+      for (const machine of [little, `]q\0${doubled.join('')}}h${byte(40)}Ns.`]) {
+        const checkpoint = await open(folder, file({ machine }));
+        expect(await checkpoint.readFloat32('x')).to.deep.equal(float32Of(5, 6));
+        await checkpoint.close();
+      }
       for (const [wrong, got] of [
         [{ first: 'M\xe9\x03.' }, 'another pickle'],
         [{ machine: '}X\x0d\0\0\0little_endian\x89s.' }, 'big-endian ones'],
@@ -132,6 +137,19 @@ describe('PyTorch files', () => {
       expect(await valuesOf(folder, `}X\x01\0\0\0x${wrapped}s.`, [5, 6])).to.deep.equal([5, 6]);
       const other = wrapped.replace(rebuild, 'ccollections\nOrderedDict\n');
       expect((await failure(() => valuesOf(folder, `}X\x01\0\0\0x${other}s.`, [5, 6]))).code).to.equal('E_PICKLE');
+    }));
+
+  it('refuses tensors that share a storage until they are far larger than the file', () =>
+    inFolder(async (folder) => {
+      const file = (names: number) => {
+        const all = Array.from({ length: names }, (_, i) => `X\x01\0\0\0${String.fromCharCode(65 + i)}h\0`).join('');
+        return torchZip(`${rebuilt(50_000, 0, [50_000], [1])}q\0}(${all}u.`, { 0: new Uint8Array(200_000) });
+      };
+      // of 200,000 bytes each, in a file of some more: nine are less than four times it and a megabyte, ten are more
+      const checkpoint = await open(folder, file(9));
+      expect(checkpoint.tensors.size).to.equal(9);
+      await checkpoint.close();
+      expect((await failure(() => open(folder, file(10)))).code).to.equal('E_LIMIT');
     }));
 
   it('refuses a pickle whose values would take far more memory than the file has bytes', () =>
