@@ -77,13 +77,13 @@ export async function openTorchLegacy(file: OpenFile, options: CheckpointOptions
   for (const key of keys) {
     const storage = storages.get(key);
     if (!storage || extents.has(storage)) return fail(path, 'storages that tensors use, each once', describe(key));
-    if (at + 8 > size) fail(path, `storage ${storage.key}`, 'the end of the file', 'it is cut short');
-    const counted = new DataView((await readRange(file, at, at + 8)).buffer).getBigUint64(0, true);
+    const [begin, end] = [at + 8, at + 8 + storage.size];
+    if (end > size) fail(path, `storage ${storage.key}`, 'the end of the file before its own', 'it is cut short');
+    const counted = new DataView((await readRange(file, at, begin)).buffer).getBigUint64(0, true);
     const count = storage.size / byteLength(storage.dtype, []);
     if (counted !== BigInt(count)) fail(path, `${count} values in storage ${storage.key}`, `${counted}`);
-    extents.set(storage, { begin: at + 8, end: at + 8 + storage.size });
-    at += 8 + storage.size;
-    if (at > size) fail(path, `storage ${storage.key}`, 'the end of the file within it', 'it is cut short');
+    extents.set(storage, { begin, end });
+    at = end;
   }
   const missing = [...storages.values()].find((storage) => !extents.has(storage));
   if (missing) fail(path, `storage ${missing.key}`, 'none');
@@ -111,7 +111,7 @@ function checkStorage(path: string, { key, size }: TorchStorage, bytes: number):
 
 /** Entries that share bytes are a way to make a small file look large. */
 function checkDisjoint(path: string, extents: readonly Extent[]): void {
-  const sorted = extents.filter(({ begin, end }) => end > begin).sort((a, b) => a.begin - b.begin);
+  const sorted = [...extents].sort((a, b) => a.begin - b.begin);
   const overlapping = sorted.find(({ end }, i) => i + 1 < sorted.length && sorted[i + 1].begin < end);
   if (!overlapping) return;
   const got = `two that share byte ${overlapping.end - 1}`;

@@ -28,7 +28,10 @@ describe('unpickle', () => {
     expect(read('G', 0x3f, 0xf8, 0, 0, 0, 0, 0, 0, '.')).to.equal(1.5); // the high byte first
     expect(read('X', 3, 0, 0, 0, 'abc.')).to.equal('abc');
     expect(read('\x8c', 2, 0xc3, 0xa9, '.')).to.equal('é');
-    expect(read('C', 2, 1, 2, '.')).to.deep.equal(new Uint8Array([1, 2]));
+    expect(read('X', 4, 0, 0, 0, 0xef, 0xbb, 0xbf, 'a.')).to.equal('\ufeffa');
+    const bytes = read('C', 2, 1, 2, '.') as Uint8Array;
+    expect([...bytes, bytes.buffer.byteLength]).to.deep.equal([1, 2, 2]); // a copy, that does not hold the file
+    expect(read('\x80', 4, '\x95', ...new Array(8).fill(0), 'N.')).to.equal(null);
   });
 
   it('reads whole numbers of any length, as bigints where a number does not hold them', () => {
@@ -57,7 +60,8 @@ describe('unpickle', () => {
 
   it('remembers what it is told to, and drops what it is told to', () => {
     expect(read(']q', 7, 'h', 7, 'a.')).to.satisfy((list: unknown[]) => list[0] === list); // a list in itself
-    expect(read('K', 1, '\x94K', 2, '0h', 0, '.')).to.equal(1);
+    expect(read('K', 1, '\x94K', 2, '\x94h', 0, 'h', 1, '\x86.')).to.deep.equal([1, 2]);
+    expect(read('K', 1, 'q', 0, 'K', 2, '0h', 0, '.')).to.equal(1);
     expect(read('K', 1, '2\x86.')).to.deep.equal([1, 1]);
     expect(read('K', 5, '(K', 1, '1.')).to.equal(5);
   });
@@ -98,7 +102,9 @@ describe('unpickle', () => {
       [['K'], /cut short/],
       [['X', 0xff, 0xff, 0xff, 0xff, '.'], /wanted 4294967295 bytes more/],
       [['\x8d', 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, '.'], /bytes more, got 1 to the end/],
+      [['\x8d', 1, 0, 0, 0, 1, 0, 0, 0, 'a.'], /wanted 4294967297 bytes more/],
       [['X', 1, 0, 0, 0, 0xff, '.'], /UTF-8/],
+      [['ca\nPair\nK', 1, 'R.'], /a tuple of arguments, got 1/],
       [['\x80', 9, '.'], /a protocol up to 5/],
       [['.'], /a value on the stack, got none/],
       [['(.'], /got a mark/],
@@ -120,16 +126,20 @@ describe('unpickle', () => {
   });
 
   it('stops where its values would take more than the budget', async () => {
-    // a byte or two each makes a list, a dict, a memo, bytes, a text
-    for (const [operation, count] of [
-      [']', 2000],
-      ['}', 500],
-      ['N\x94', 2000],
-      ['(', 10_000],
-      ['C\0', 1000],
-      ['\x8c\0', 2000],
+    // a few bytes each make a list, a tuple, a dict, a memo, a mark, bytes, a text, an item of a list or dict, a call
+    for (const [first, operation, count] of [
+      ['', ']', 2000],
+      ['', ')', 2000],
+      ['', '}', 500],
+      ['', 'N\x94', 2000],
+      ['', '(', 10_000],
+      ['', 'C\0', 1000],
+      ['', '\x8c\0', 2000],
+      [']', 'Na', 5000],
+      ['}', 'NNs', 2500],
+      ['ca\nPair\nq\0)q\x01', 'h\0h\x01R', 500],
     ] as const) {
-      expect((await failure(() => read(operation.repeat(count), '.'))).code, operation).to.equal('E_LIMIT');
+      expect((await failure(() => read(first, operation.repeat(count), '.'))).code, operation).to.equal('E_LIMIT');
     }
   });
 
@@ -143,6 +153,7 @@ describe('unpickle', () => {
   it('says in a word what a value is, though it hold itself', () => {
     const loop: unknown[] = [];
     loop.push(loop);
+    expect(say('x'.repeat(100))).to.have.length(62);
     expect([loop, new Map(), 'x', 1, null, new PickleGlobal('a.b'), new PickledObject('c.d')].map(say)).to.deep.equal([
       'a list',
       'a dict',

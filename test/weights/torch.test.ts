@@ -123,8 +123,14 @@ describe('PyTorch files', () => {
         [{ keys: keysOf(9) }, '"9"'],
         [{ keys: keysOf(0, 0) }, '"0"'],
         [{ keys: keysOf() }, 'none'],
+        [{ keys: 'K\x01.' }, '1'],
       ] as const) {
         expect((await failure(() => open(folder, file(wrong)))).got).to.equal(got);
+      }
+      const whole = file({}); // it ends with two storages of 16 bytes, of which the first is used
+      for (const left of [7, 9]) {
+        const cut = whole.subarray(0, whole.length - 32 + left);
+        expect((await failure(() => open(folder, cut))).suggestion).to.equal('it is cut short');
       }
       expect((await failure(() => open(folder, file({ tensors: `${'}'.repeat(5000)}.` })))).code).to.equal('E_LIMIT');
     }));

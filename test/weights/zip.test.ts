@@ -30,16 +30,21 @@ describe('zip files', () => {
     }));
 
   it('reads a directory of many parts, whichever way its records are cut', async () => {
-    // some 80 bytes for each of 1,000 entries, read 4 KB at a time; the first lies far before them
-    const names = Array.from({ length: 1000 }, (_, i) => `e${i}${'.'.repeat(i % 59)}`);
-    const lengths = names.map((_, i) => (i === 0 ? 20_000 : i % 5));
-    const bytes = zipOf(Object.fromEntries(names.map((name, i) => [name, new Uint8Array(lengths[i])])));
-    const { locate } = await readZip(inMemory(bytes));
-    let at = 0;
-    for (const [i, name] of names.entries()) {
-      at += 30 + name.length; // its local header
-      expect(await locate(name)).to.deep.equal({ begin: at, end: at + lengths[i] });
-      at += lengths[i];
+    // it is read 4,096 bytes at a time, but for the last 65,557, where the library looks for its end
+    const long = Array.from({ length: 20 }, (_, i) => `${'long'.repeat(1000)}${i}`);
+    for (let length = 1; length < 60; length++) {
+      // the second record has its name from byte 46 + 4000 + 46 = 4092 on
+      const names = ['a'.repeat(4000), 'b'.repeat(length), ...long];
+      const lengths = names.map((_, i) => (i === 0 ? 20_000 : i % 5));
+      const { locate } = await readZip(
+        inMemory(zipOf(Object.fromEntries(names.map((name, i) => [name, new Uint8Array(lengths[i])])))),
+      );
+      let at = 0;
+      for (const [i, name] of names.entries()) {
+        at += 30 + name.length; // its local header
+        expect(await locate(name), `${length}`).to.deep.equal({ begin: at, end: at + lengths[i] });
+        at += lengths[i];
+      }
     }
   });
 
@@ -64,6 +69,23 @@ describe('zip files', () => {
     expect(await refused(zipOf(entries, { count: 9 }))).to.match(/central directory|beyond the end/);
     expect(await refused(zipOf(entries).subarray(0, -1))).to.contain('wanted a zip file in order');
   });
+
+  it('takes entries in any order, and none for a pickle that is not called so', () =>
+    inFolder(async (folder) => {
+      const { 'a/data.pkl': pickle, 'a/data/0': storage } = entries;
+      const checkpoint = await open(
+        folder,
+        zipOf({ 'a/my-data.pkl': Buffer.of(), 'a/data/0': storage, 'a/data.pkl': pickle }),
+      );
+      expect(await checkpoint.readFloat32('x')).to.deep.equal(new Float32Array([7]));
+      await checkpoint.close();
+    }));
+
+  it('refuses a pickle of a size that no tensors need', () =>
+    inFolder(async (folder) => {
+      const long = zipOf({ 'a/data.pkl': new Uint8Array(2 ** 24 + 1) });
+      expect((await failure(() => open(folder, long))).code).to.equal('E_LIMIT');
+    }));
 
   it('refuses more entries than it would go through', () =>
     inFolder(async (folder) => {
