@@ -73,6 +73,7 @@ describe('cli: convert and verify', () => {
       ['convert', 'convnextv2-atto', '--to', 'x'],
       ['verify', 'tiny'],
       ['verify', 'tiny', 'tiny', '--tolerance=-1'],
+      ['verify', 'tiny', 'tiny', '--tolerance', ' '],
       ['convert', 'tiny', '--to', 'cat/x', '--format', 'timm'],
     ];
     const found = await Promise.all(wrong.map((args) => convnextv2(args, path)));
@@ -82,7 +83,8 @@ describe('cli: convert and verify', () => {
     expectFailure(found[3], 1, 'E_SOURCE: convnextv2-atto: wanted weights');
     expectFailure(found[4], 2, 'E_USAGE: SOURCE_A SOURCE_B: wanted 2 arguments, got 1');
     expectFailure(found[5], 2, 'E_USAGE: --tolerance: wanted a number of at least 0, got "-1"');
-    expectFailure(found[6], 1, 'E_WEIGHTS: .*: wanted names of timm');
+    expectFailure(found[6], 2, 'E_USAGE: --tolerance: wanted a number of at least 0, got " "');
+    expectFailure(found[7], 1, 'E_WEIGHTS: .*: wanted names of timm');
     expect(readdirSync(path)).not.to.include('x');
   });
 });

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import h5wasm from 'h5wasm';
 import { type Hdf5Weights, hdf5With } from '../../src/weights/hdf5-reader.js';
@@ -164,6 +166,18 @@ describe('HDF5 weights', () => {
       expect(error.code).to.equal('E_HDF5');
       expect(samples).to.be.at.least(3);
       expect(most / 2 ** 20).to.be.at.most(300);
+    }));
+
+  it('let a process end that does not close them', () =>
+    inFolder(async (folder) => {
+      const path = join(folder, 'weights');
+      await writeFile(path, await modelWith(floats));
+      const source = new URL('../../src/weights/open-checkpoint.ts', import.meta.url);
+      const program = `const { openCheckpoint } = await import('${source}');
+        console.log((await openCheckpoint(${JSON.stringify(path)})).tensors.size);`;
+      const args = ['--import', import.meta.resolve('tsx'), '--input-type=module', '-e', program];
+      const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 20_000 });
+      expect(stdout).to.equal('1\n');
     }));
 
   it('are read one after the other, in a worker that ends with the checkpoint', () =>

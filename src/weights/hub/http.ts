@@ -148,7 +148,7 @@ function readRetryAfter(header: string | string[] | undefined): number | undefin
   if (typeof header !== 'string') return undefined;
   if (/^\d+$/.test(header)) return Number(header);
   const until = Date.parse(header);
-  return Number.isNaN(until) ? undefined : Math.max(0, (until - Date.now()) / 1000);
+  return Number.isNaN(until) ? undefined : Math.max(0, Math.ceil((until - Date.now()) / 1000));
 }
 
 /** An error about an address: without what follows its path, which can be a key. */

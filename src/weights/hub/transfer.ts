@@ -87,7 +87,7 @@ async function fetchBytes(client: Client, settings: HubSettings, wanted: Transfe
   const { url, size } = wanted;
   for (let retry = 1; ; retry++) {
     const start = await sizeOf(partial);
-    if (size !== undefined && start >= size) return start;
+    if (start > 0 && size !== undefined && start >= size) return start;
     try {
       return await fetchRest(client, settings, wanted, partial, start);
     } catch (cause) {

@@ -1,6 +1,6 @@
 import dns from 'node:dns';
 import { expect } from 'chai';
-import { openClient, redirectFrom } from '../../../src/weights/hub/http.js';
+import { openClient, reasonOf, redirectFrom } from '../../../src/weights/hub/http.js';
 import { hubSettings } from '../../../src/weights/hub/settings.js';
 import { failure } from '../../helpers.js';
 
@@ -23,6 +23,18 @@ describe('redirectFrom', () => {
       const error = await failure(() => from(url, location));
       expect([error.code, error.path, error.got]).to.deep.equal(['E_NETWORK', url.replace('?key', ''), got]);
     }
+  });
+});
+
+describe('reasonOf', () => {
+  it('is the code of the innermost error, or its message', () => {
+    const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
+    expect(reasonOf(new TypeError('fetch failed', { cause: new Error('socket', { cause: refused }) }))).to.equal(
+      'ECONNREFUSED',
+    );
+    expect(reasonOf(new AggregateError([refused, new Error('other')]))).to.equal('ECONNREFUSED');
+    expect(reasonOf(new Error('some words'))).to.equal('some words');
+    expect(reasonOf('a text')).to.equal('a text');
   });
 });
 

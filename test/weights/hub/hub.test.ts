@@ -10,7 +10,12 @@ import { COMMIT, gitSha, type HubServer, type Misbehaviour, send, sha256, startH
 
 const CONFIG = await readBytes(golden('checkpoints', 'hf', 'config.json'));
 const WEIGHTS = await readBytes(golden('checkpoints', 'hf', 'model.safetensors'));
-const FILES = { 'config.json': CONFIG, 'model.safetensors': WEIGHTS };
+const FILES = {
+  'config.json': CONFIG,
+  'model.safetensors': WEIGHTS,
+  'plain.json': Buffer.from('{}'),
+  'empty.json': new Uint8Array(),
+};
 const BLOB = sha256(WEIGHTS);
 
 /** The environment that the tests change. */
@@ -91,6 +96,10 @@ describe('the Hub', () => {
       await writeFile(join(folder, 'blobs', BLOB), WEIGHTS);
       await fetch(cacheDir);
       expect(server.takeSeen()).to.deep.equal(['HEAD /a/model/resolve/main/model.safetensors']);
+      // where there are no links Python keeps a file without a blob
+      await writeFile(join(folder, 'snapshots', COMMIT, 'plain.json'), '{}');
+      await (await openRepository('a/model', { cacheDir })).file('plain.json');
+      expect(server.takeSeen()).to.deep.equal(['HEAD /a/model/resolve/main/plain.json']);
       await mkdir(join(folder, 'refs'), { recursive: true });
       await writeFile(join(folder, 'refs', 'main'), COMMIT);
       const config = gitSha(CONFIG);
@@ -123,7 +132,10 @@ describe('the Hub', () => {
       expect(await fetch(cacheDir, down)).to.deep.equal(WEIGHTS);
       for (const revision of ['main', COMMIT]) {
         const repository = await openRepository('a/model', { cacheDir, revision });
+        server.takeSeen();
         expect(await repository.file('preprocessor_config.json')).to.equal(undefined);
+        expect(await repository.file('another.json')).to.equal(undefined);
+        expect(server.takeSeen()).to.have.length(5); // it is not asked again
       }
     }));
 
@@ -191,6 +203,13 @@ describe('the Hub', () => {
       });
       const error = await failure(() => fetch(join(folder, 'long'), long));
       expect([error.code, error.got]).to.deep.equal(['E_NETWORK', 'status 429: wait 3600 seconds']);
+      const later = times(1, (_, response) => {
+        response.writeHead(503, { 'retry-after': new Date(Date.now() + 3_600_000).toUTCString() }).end();
+        return true;
+      });
+      expect((await failure(() => fetch(join(folder, 'later'), later))).got).to.match(
+        /^status 503: wait 3\d+ seconds$/,
+      );
     }));
 
   it('gives up where nothing comes', () =>
@@ -305,6 +324,19 @@ describe('the Hub', () => {
         expect([error.code, error.got], etag).to.deep.equal(['E_NETWORK', 'none that are in order']);
       }
       expect(await readdir(cacheDir)).to.deep.equal([]);
+    }));
+
+  it('takes an empty file, by a weak tag as well', () =>
+    inFolder(async (cacheDir) => {
+      const repository = await openRepository('a/model', { cacheDir });
+      expect(await readBytes((await repository.file('empty.json'))!)).to.deep.equal(new Uint8Array());
+      server.misbehave((_, response) => {
+        // neither its size, nor a checksum
+        response.writeHead(200, { 'x-repo-commit': COMMIT, etag: 'W/"weak"', 'transfer-encoding': 'chunked' }).end();
+        return true;
+      });
+      expect(await readBytes((await repository.file('other.json'))!)).to.deep.equal(new Uint8Array());
+      expect(await readdir(join(cacheDir, 'models--a--model', 'blobs'))).to.include('weak');
     }));
 
   it('remembers what is not there, by commit', () =>
