@@ -69,7 +69,7 @@ const KERNELS = {
     const [before, k] = [kernel * side, kernel * kernel * from];
     const [x, bias, out] = [floats(before * before * from), floats(c), room(side * side * c)];
     const packed = native.packMatrix(floats(k * c), k, c, 0);
-    const run = () => native.patches(x, packed, bias, 1, before, before, from, kernel, c, out);
+    const run = () => native.patches(x, packed, bias, null, null, 1, before, before, from, kernel, c, out);
     return arithmetic([side, side, k, c], 2 * side * side * k * c, run);
   },
   depthwise(native, side, c) {

@@ -62,14 +62,14 @@ function stem(
   const patches = { from, to, kernel: patchSize, stride: patchSize, deviation: initializerRange };
   const conv = conv2d(scope.within('patch_embeddings'), patches);
   const norm = layerNorm(scope.within('layernorm'), { channels: to, epsilon: NORM_EPSILON });
-  return (x) => norm(conv(x));
+  return fused('convnextStem', [{ formula: (x) => norm(conv(x)), parts: { conv, norm } }]);
 }
 
 /** Half the size and other channels, the norm first. */
 function downsampling(scope: Scope, from: number, to: number, deviation: number): Layer {
   const norm = layerNorm(scope.within(0), { channels: from, epsilon: NORM_EPSILON });
   const conv = conv2d(scope.within(1), { from, to, kernel: 2, stride: 2, deviation });
-  return (x) => conv(norm(x));
+  return fused('convnextDownsampling', [{ formula: (x) => conv(norm(x)), parts: { norm, conv } }]);
 }
 
 /** Stage `i` (0 the first after the stem): blocks at one size, with downsampling before all but the first stage's. */

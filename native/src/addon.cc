@@ -120,20 +120,31 @@ napi_value matMul(napi_env env, napi_callback_info info) {
 
 /** n, height, width, channels, side from an argument on. */
 Patches readPatches(Call &call, int at) {
-  const Patches p = {call.count(at), call.count(at + 1), call.count(at + 2), call.count(at + 3), call.count(at + 4)};
+  const Patches p = {call.count(at), call.count(at + 1), call.count(at + 2), call.count(at + 3), call.count(at + 4), {}, {}};
   if (p.side > p.height || p.side > p.width) call.fail("a patch is larger than the picture");
   return p;
 }
 
-// patches(x [n, height, width, channels], packed, bias [to] or null, n, height, width, channels, side, to, out)
+/** [gamma, beta] or null. */
+Norm readNorm(Call &call, int at, long channels) {
+  if (call.isNull(at)) return {};
+  const Norm norm = {call.element(at, 0, channels), call.element(at, 1, channels)};
+  if (call.ok() && (!norm.gamma || !norm.beta)) call.fail("a weight is missing");
+  return norm;
+}
+
+// patches(x [n, height, width, channels], packed, bias [to] or null, norm before or null, norm after or null, n, height, width, channels,
+// side, to, out)
 napi_value patches(napi_env env, napi_callback_info info) {
   Call call(env, info);
-  const Patches p = readPatches(call, 3);
-  const long to = call.count(8), k = p.side * p.side * p.channels;
+  Patches p = readPatches(call, 5);
+  const long to = call.count(10), k = p.side * p.side * p.channels;
   if (!call.ok()) return nullptr;
   const float *x = call.floats(0, p.n * p.height * p.width * p.channels);
   const float *packed = call.floats(1, call.kernels->packedSize(k, to)), *bias = call.floatsOrNull(2, to);
-  float *out = call.floats(9, p.n * (p.height / p.side) * (p.width / p.side) * to);
+  p.before = readNorm(call, 3, p.channels);
+  p.after = readNorm(call, 4, to);
+  float *out = call.floats(11, p.n * (p.height / p.side) * (p.width / p.side) * to);
   if (call.ok()) call.kernels->patches(p, x, packed, to, bias, out);
   return nullptr;
 }

@@ -20,8 +20,10 @@ class Call {
 
   /** The same, or null where the argument is null. */
   float *floatsOrNull(int at, long size) {
-    return isNull(values_[at]) ? nullptr : floats(at, size);
+    return isNull(at) ? nullptr : floats(at, size);
   }
+
+  bool isNull(int at) { return isNull(values_[at]); }
 
   /** Element i of an array of Float32Arrays. */
   float *element(int at, int i, long size) {

@@ -51,6 +51,11 @@ void matMul(const float *a, long rows, long k, const float *packed, long n, cons
   else product<NONE>(a, rows, k, packed, n, bias, out);
 }
 
+/** Layer norm of positions that lie side by side, from x to y, which may be x. */
+void normalise(const Norm &norm, const float *x, long positions, long channels, float *y) {
+  for (long i = 0; i < positions * channels; i += channels) layerNorm(x + i, channels, norm.gamma, norm.beta, NORM_EPSILON, y + i);
+}
+
 /** Rows of patches [from, to) of all pictures, each patch gathered to a row of k floats. */
 void gather(const Patches &p, const float *x, long from, long to, float *a) {
   const long rows = p.height / p.side, columns = p.width / p.side, run = p.side * p.channels, k = p.side * run;
@@ -58,7 +63,12 @@ void gather(const Patches &p, const float *x, long from, long to, float *a) {
     const float *image = x + row / rows * p.height * p.width * p.channels;
     for (long i = 0; i < p.side; i++) {
       const float *line = image + (row % rows * p.side + i) * p.width * p.channels;
-      for (long j = 0; j < columns; j++) memcpy(a + ((row - from) * columns + j) * k + i * run, line + j * run, run * sizeof(float));
+      for (long j = 0; j < columns; j++) {
+        const float *source = line + j * run;
+        float *to = a + ((row - from) * columns + j) * k + i * run;
+        if (p.before.gamma) normalise(p.before, source, p.side, p.channels, to);
+        else memcpy(to, source, run * sizeof(float));
+      }
     }
   }
 }
@@ -71,7 +81,7 @@ long rowsTogether(const Patches &p) { return std::max(1L, BLOCK_ROWS / (p.width 
 
 void patches(const Patches &p, const float *x, const float *packed, long n, const float *bias, float *out) {
   const long rows = p.n * (p.height / p.side), columns = p.width / p.side, k = p.side * p.side * p.channels;
-  if (rows * columns * k <= FEW) {
+  if (rows * columns * k <= FEW && !p.after.gamma) {
     const Scratch a = scratch(rows * columns * k);
     parallel(rows, [&](long row) { gather(p, x, row, row + 1, a.get() + row * columns * k); });
     return product<NONE>(a.get(), rows * columns, k, packed, n, bias, out);
@@ -87,6 +97,7 @@ void patches(const Patches &p, const float *x, const float *packed, long n, cons
       const vf start = bias ? loadWithin(bias + v * LANES, left) : vf{};
       storeWithin(y + i * n + v * LANES, s + start, left);
     }));
+    if (p.after.gamma) normalise(p.after, y, (to - from) * columns, n, y);
   });
 }
 

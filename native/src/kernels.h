@@ -15,9 +15,18 @@ struct Block {
 /** What happens to A B before it is written. */
 enum Activation { NONE, GELU, RELU };
 
-/** A convolution whose patches do not overlap: kernel = stride, no padding. */
+/** A layer norm over the channels, or none. */
+struct Norm {
+  const float *gamma, *beta;
+};
+
+/** Of every norm in a ConvNeXt's body. */
+static const float NORM_EPSILON = 1e-6f;
+
+/** A convolution whose patches do not overlap: kernel = stride, no padding. What it reads, or what it gives, may be normalised. */
 struct Patches {
   long n, height, width, channels, side;
+  Norm before, after;
 };
 
 /** Elementwise operations. */

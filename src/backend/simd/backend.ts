@@ -3,7 +3,7 @@ import { registerCpuKernels } from '../cpu-kernels.js';
 import { Buffers } from './buffers.js';
 import { checkThreads, forcedPath, winogradBytes } from './environment.js';
 import type { Pack, Simd, SimdBackend } from './kernel.js';
-import { BLOCK_KERNELS, SIMD_KERNELS } from './kernels.js';
+import { BODY_KERNELS, SIMD_KERNELS } from './kernels.js';
 import { loadNative } from './native.js';
 
 /**
@@ -120,7 +120,7 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
     for (const { kernelName } of tf.getKernelsForBackend('simd')) {
       if (!KEEPS_ARRAYS.includes(kernelName)) replaceKernel(kernelName, SIMD_KERNELS[kernelName]);
     }
-    const kernels = forcedPath() === 'direct' ? SIMD_KERNELS : { ...SIMD_KERNELS, ...BLOCK_KERNELS };
+    const kernels = forcedPath() === 'direct' ? SIMD_KERNELS : { ...SIMD_KERNELS, ...BODY_KERNELS };
     for (const [kernelName, simd] of Object.entries(kernels)) replaceKernel(kernelName, simd);
     tf.registerBackend('simd', () => new Backend(), LOWEST_PRIORITY);
   }

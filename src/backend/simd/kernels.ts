@@ -1,5 +1,5 @@
 import { ARITHMETIC, adamW } from './arithmetic.js';
-import { blocks } from './block.js';
+import { blocks, downsampling, stem } from './body.js';
 import { convolution, depthwiseConvolution, normedConvolution } from './convolution.js';
 import { convolveGradient } from './convolution-gradient.js';
 import { concat, gather, pad, slice, split, tile, transpose } from './copies.js';
@@ -49,8 +49,10 @@ export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
   'ConvNextV2DepthwiseConvGrad:7+3': depthwiseGradient,
 };
 
-/** Those of a stage's ConvNeXt blocks, V2's and V1's. */
-export const BLOCK_KERNELS: Readonly<Record<string, Simd>> = {
+/** Those of a ConvNeXt's body, V2's and V1's. */
+export const BODY_KERNELS: Readonly<Record<string, Simd>> = {
+  convnextStem: stem,
+  convnextDownsampling: downsampling,
   'convnextv2Blocks:gelu': blocks,
   'convnextBlocks:gelu': blocks,
 };

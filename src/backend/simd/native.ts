@@ -41,6 +41,9 @@ export type Convolve = (
   out: Float32Array,
 ) => void;
 
+/** Those of a layer norm with the epsilon of a ConvNeXt's body. */
+export type NormWeights = readonly [gamma: Float32Array, beta: Float32Array];
+
 /** The kernels for one instruction set, as native/src/addon.cc has them. Lengths are checked there (RangeError). */
 export interface NativeKernels {
   readonly isa: string;
@@ -65,6 +68,8 @@ export interface NativeKernels {
     x: Float32Array,
     packed: Float32Array,
     bias: Float32Array | null,
+    before: NormWeights | null,
+    after: NormWeights | null,
     n: number,
     height: number,
     width: number,

@@ -19,9 +19,10 @@ export function patchConvolution(
   const packed = packedMatrix(backend, filter, side * side * channels, to);
   const offsets = bias ? backend.floats(bias) : null;
   return backend.output(outShape, (out) => {
-    if (side > 1) backend.native.patches(backend.floats(x), packed, offsets, n, height, width, channels, side, to, out);
-    else
-      backend.native.matMul(backend.floats(x), packed, offsets, ACTIVATION.linear, out.length / to, channels, to, out);
+    const values = backend.floats(x);
+    if (side > 1)
+      backend.native.patches(values, packed, offsets, null, null, n, height, width, channels, side, to, out);
+    else backend.native.matMul(values, packed, offsets, ACTIVATION.linear, out.length / to, channels, to, out);
   });
 }
 

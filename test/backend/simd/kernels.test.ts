@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { SimdBackend } from '../../../src/backend/simd/kernel.js';
 import { useBackend } from '../../../src/backend/use-backend.js';
 import { adamWStep } from '../../../src/ops/adamw-step.js';
-import { globalResponseNorm, resample } from '../../../src/ops/index.js';
+import { globalResponseNorm, layerNorm, resample, runOp } from '../../../src/ops/index.js';
 import { roiAlign } from '../../../src/ops/roi-align.js';
 import { compare, expectClose, guarded, kernels, tensor, values, withVariable } from './helpers.js';
 
@@ -139,6 +139,39 @@ describe('kernels of backend simd', function () {
         });
       await compare(`bias [${shape}]`, run);
     }
+  });
+
+  it('runs a stem, and a downsampling, in one call', async () => {
+    const of = (side: number, from: number, to: number, normed: number) => ({
+      '0.conv.weight': tensor([side, side, from, to], 2),
+      '0.conv.bias': tensor([to], 3),
+      '0.norm.weight': tensor([normed], 4),
+      '0.norm.bias': tensor([normed], 5),
+    });
+    type Parts = ReturnType<typeof of>;
+    const convolved = (x: tf.Tensor, parts: Parts) =>
+      tf.fused.conv2d({
+        x: x as tf.Tensor4D,
+        filter: parts['0.conv.weight'] as tf.Tensor4D,
+        bias: parts['0.conv.bias'] as tf.Tensor1D,
+        strides: parts['0.conv.weight'].shape[0],
+        pad: 'valid',
+      });
+    const normed = (x: tf.Tensor, parts: Parts) => layerNorm(x, parts['0.norm.weight'], parts['0.norm.bias'], 1e-6);
+    const stem = () => {
+      const [x, parts] = [map([2, 13, 19, 3]), of(4, 3, 10, 10)];
+      return runOp('convnextStem', { x, ...parts }, {}, () => normed(convolved(x, parts), parts));
+    };
+    expect(await compare('stem', stem))
+      .to.include({ patches: 1 })
+      .and.not.have.property('layerNorm');
+    const downsampling = () => {
+      const [x, parts] = [map([2, 5, 7, 6]), of(2, 6, 11, 6)];
+      return runOp('convnextDownsampling', { x, ...parts }, {}, () => convolved(normed(x, parts), parts));
+    };
+    expect(await compare('downsampling', downsampling))
+      .to.include({ patches: 1 })
+      .and.not.have.property('layerNorm');
   });
 
   it('runs blocks one after the other, and frees what lies between', async () => {

@@ -4,6 +4,7 @@ import {
   type BlockWeights,
   loadNative,
   type NativeKernels,
+  type NormWeights,
   simdThreads,
 } from '../../../src/backend/simd/native.js';
 import { failure } from '../../helpers.js';
@@ -158,12 +159,13 @@ describe('native kernels', () => {
         }
       });
 
-      it('gathers patches, and leaves out what is over', () => {
+      it('gathers patches, leaves out what is over, and normalises before or after', () => {
         for (const [n, height, width, channels, side, to] of [
           [2, 9, 7, 3, 4, 5],
           [1, 8, 8, 8, 2, 20],
           [3, 5, 11, 1, 3, 17],
           [1, 4, 4, 3, 4, 96],
+          [1, 184, 185, 17, 2, 6], // more than is gathered at once
         ]) {
           const [x, w, bias] = [
             values(n * height * width * channels, 1),
@@ -172,26 +174,28 @@ describe('native kernels', () => {
           ];
           const [rows, columns] = [Math.floor(height / side), Math.floor(width / side)];
           const k = side * side * channels;
-          const a = Float32Array.from({ length: n * rows * columns * k }, (_, i) => {
-            const [patch, at] = [Math.floor(i / k), i % k];
-            const [image, row, column] = [
-              Math.floor(patch / (rows * columns)),
-              Math.floor(patch / columns) % rows,
-              patch % columns,
-            ];
-            const [y, rest] = [Math.floor(at / (side * channels)), at % (side * channels)];
-            return x[((image * height + row * side + y) * width + column * side) * channels + rest];
-          });
+          const gathered = (x: ArrayLike<number>) =>
+            Float32Array.from({ length: n * rows * columns * k }, (_, i) => {
+              const [patch, at] = [Math.floor(i / k), i % k];
+              const [image, row, column] = [
+                Math.floor(patch / (rows * columns)),
+                Math.floor(patch / columns) % rows,
+                patch % columns,
+              ];
+              const [y, rest] = [Math.floor(at / (side * channels)), at % (side * channels)];
+              return x[((image * height + row * side + y) * width + column * side) * channels + rest];
+            });
           const packed = native.packMatrix(w, k, to, 0);
-          const got = guarded(n * rows * columns * to, (out) =>
-            native.patches(x, packed, bias, n, height, width, channels, side, to, out),
-          );
-          expectClose(
-            got,
-            product(a, w, n * rows * columns, k, to, bias),
-            1e-6,
-            `${n} ${height} ${width} ${channels} ${side} ${to}`,
-          );
+          const run = (before: NormWeights | null, after: NormWeights | null) =>
+            guarded(n * rows * columns * to, (out) =>
+              native.patches(x, packed, bias, before, after, n, height, width, channels, side, to, out),
+            );
+          const wanted = (x: ArrayLike<number>) => product(gathered(x), w, n * rows * columns, k, to, bias);
+          const what = `${n} ${height} ${width} ${channels} ${side} ${to}`;
+          expectClose(run(null, null), wanted(x), 1e-6, what);
+          const [before, after] = [channels, to].map((size) => [values(size, 4), values(size, 5)] as const);
+          expectClose(run(before, null), wanted(norm(x, channels, ...before, 1e-6)), 2e-6, `${what}, a norm before`);
+          expectClose(run(null, after), norm(wanted(x), to, ...after, 1e-6), 5e-6, `${what}, a norm after`);
         }
       });
 

@@ -1,8 +1,40 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Inputs, SimdBackend } from './kernel.js';
-import type { BlockWeights } from './native.js';
+import type { BlockWeights, NormWeights } from './native.js';
+import { packedMatrix } from './products.js';
 
-/** ConvNeXt's blocks, one after the other: see native/src/block.h. Their parts are named as in backbones/convnext/network.ts. */
+/*
+ * The layers of a ConvNeXt's body, their parts named as in backbones/convnext/network.ts.
+ */
+
+/** Patches of the picture, and a norm. */
+export const stem = (backend: SimdBackend, inputs: Inputs) => normedPatches(backend, inputs, (norm) => [null, norm]);
+
+/** A norm, and patches of 2 x 2. */
+export const downsampling = (backend: SimdBackend, inputs: Inputs) =>
+  normedPatches(backend, inputs, (norm) => [norm, null]);
+
+/** `place` puts the norm before or after the patches. */
+function normedPatches(
+  backend: SimdBackend,
+  { x, ...parameters }: Inputs,
+  place: (norm: NormWeights) => readonly [before: NormWeights | null, after: NormWeights | null],
+): tf.TensorInfo {
+  const [n, height, width, channels] = x.shape;
+  const filter = parameters['0.conv.weight'];
+  const [side, , , to] = filter.shape;
+  const packed = packedMatrix(backend, filter, side * side * channels, to);
+  const [bias, gamma, beta] = ['conv.bias', 'norm.weight', 'norm.bias'].map((name) =>
+    backend.floats(parameters[`0.${name}`]),
+  );
+  const [before, after] = place([gamma, beta]);
+  return backend.output([n, Math.floor(height / side), Math.floor(width / side), to], (out) => {
+    const values = backend.floats(x);
+    backend.native.patches(values, packed, bias, before, after, n, height, width, channels, side, to, out);
+  });
+}
+
+/** Blocks, one after the other: see native/src/block.h. */
 export function blocks(backend: SimdBackend, { x, ...parameters }: Inputs): tf.TensorInfo {
   const [n, height, width, channels] = x.shape;
   const weights = backend.packedTogether(Object.values(parameters), () =>
