@@ -172,6 +172,7 @@ export function unpickle(
     if (!handler) fail('a name to call', describe(callee));
     if (!Array.isArray(args)) fail('a tuple of arguments', describe(args));
     // a list that is remembered costs a call three bytes, however long it is
+    spend(COST.slot * args.length);
     for (const arg of args) if (Array.isArray(arg)) spend(COST.entry * arg.length);
     pushResult(() => handler(args));
   }
