@@ -88,8 +88,9 @@ const LONGEST_NAME = 200;
 
 /** `did you mean "name"?` for the nearest known name, or undefined where none is near. */
 export function didYouMean(name: string, known: readonly string[]): string | undefined {
-  if (known.length === 0 || name.length > LONGEST_NAME) return undefined;
-  const near = closest(name, known);
+  const comparable = known.filter(({ length }) => length <= LONGEST_NAME);
+  if (comparable.length === 0 || name.length > LONGEST_NAME) return undefined;
+  const near = closest(name, comparable);
   return distance(name, near) <= Math.max(2, near.length / 3) ? `did you mean ${JSON.stringify(near)}?` : undefined;
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConvNextV2Error } from '../src/errors.js';
+import type { OpenFile } from '../src/weights/file.js';
 
 /** A file of the goldens. */
 export function golden(...names: readonly string[]): string {
@@ -48,4 +49,14 @@ export async function openFiles(folder: string): Promise<number> {
 
 export async function readBytes(path: string): Promise<Uint8Array> {
   return new Uint8Array(await readFile(path));
+}
+
+/** These bytes as a file that is open. */
+export function inMemory(bytes: Uint8Array): OpenFile {
+  const read = async (buffer: Uint8Array, offset: number, length: number, position: number) => {
+    const part = bytes.subarray(position, position + length);
+    buffer.set(part, offset);
+    return { bytesRead: part.length };
+  };
+  return { path: 'file', size: bytes.length, handle: { read, close: async () => {} } };
 }

@@ -87,8 +87,12 @@ export function table(headings: readonly string[], rows: readonly (readonly (str
 
 export const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
-/** A message on one line. */
-export const oneLine = (message: string): string => message.replace(/\n\s*/g, '; ');
+/** Control characters as JSON has them: a name in somebody's file could steer the terminal. */
+const printable = (text: string): string =>
+  text.replace(/[^\P{Cc}\n\t]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** A message on one line, for a terminal. */
+export const oneLine = (message: string): string => printable(message).replace(/\n\s*/g, '; ');
 
 /** A picture that could not be done. */
 export interface Failure {
@@ -110,10 +114,10 @@ export function reportFailure(picture: string, failure: unknown): Failure {
   return { picture, error };
 }
 
-/** Writes to stdout. Throws E_OUTPUT where nobody takes it, with the system's error as the cause. */
+/** Writes text to stdout. Throws E_OUTPUT where nobody takes it, with the system's error as the cause. */
 export function print(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    process.stdout.write(text, (cause) => {
+    process.stdout.write(printable(text), (cause) => {
       if (!cause) return resolve();
       const got = (cause as NodeJS.ErrnoException).code ?? cause.message;
       reject(new ConvNextV2Error('E_OUTPUT', { path: 'stdout', wanted: 'a place to print to', got }, { cause }));
@@ -124,5 +128,5 @@ export function print(text: string): Promise<void> {
 /** Says how far the work is, on a terminal only and in one line; an empty text wipes it. */
 export function progress(text: string): void {
   const { stderr } = process;
-  if (stderr.isTTY) stderr.write(`\r\x1b[K${text.slice(0, (stderr.columns || 80) - 1)}`);
+  if (stderr.isTTY) stderr.write(`\r\x1b[K${oneLine(text).slice(0, (stderr.columns || 80) - 1)}`);
 }

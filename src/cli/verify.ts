@@ -24,7 +24,7 @@ const OPTIONS = {
 async function run(args: readonly string[]): Promise<number> {
   const { values, positionals } = readArgs(args, OPTIONS);
   const [first, second] = takeArguments('verify', ['SOURCE_A', 'SOURCE_B'], positionals);
-  const tolerance = Number(values.tolerance);
+  const tolerance = Number(values.tolerance.trim() || Number.NaN);
   if (!(tolerance >= 0)) {
     const wanted = 'a number of at least 0';
     throw new ConvNextV2Error('E_USAGE', { path: '--tolerance', wanted, got: show(values.tolerance) });

@@ -81,7 +81,7 @@ export async function convertCheckpoint(
   return withCheckpoint(source, { registry, ...options }, async (checkpoint, opened) => {
     const plugin = pluginOf<BackbonePlugin>(opened, registry);
     const writers = (plugin.checkpoints?.namings ?? []).filter(({ write }) => write);
-    const written = namingCalled(naming, writers).write!(checkpoint.tensors);
+    const written = namingCalled(naming, writers, 'naming').write!(checkpoint.tensors);
     const tensors = Array.from(written, ([own, { name, shape = checkpoint.tensors.get(own)!.shape }]) => {
       return { name, shape, dtype: stored, bytes: async () => toBytes(stored, await checkpoint.readFloat32(own)) };
     });

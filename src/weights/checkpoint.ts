@@ -1,10 +1,11 @@
 import { dirname, join } from 'node:path';
 import { readJsonFile } from '../config/read-json.js';
 import type { Checkpoint, StoredTensor } from '../contracts.js';
-import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import { ConvNextV2Error, show } from '../errors.js';
 import { toFloat32, toNumbers } from './dtypes.js';
 import { type OpenFile, reading, readRange, withFile } from './file.js';
 import { fail, headerEnd, parseHeader, where } from './safetensors.js';
+import { tensorCalled } from './tensor-called.js';
 
 /**
  * Opens a safetensors file and checks its header; tensors are read from the file when asked for.
@@ -27,7 +28,7 @@ export async function readSafetensorsFile(file: OpenFile): Promise<Checkpoint> {
     recognised: ['safetensors'],
     readFloat32: (name) =>
       reading(path, async () => {
-        const { dtype, begin, end } = lookUp(tensors, name, path);
+        const { dtype, begin, end } = tensorCalled(name, tensors, path);
         return toFloat32(dtype, await readRange(file, begin, end));
       }),
     close: () => file.handle.close(),
@@ -47,11 +48,11 @@ export async function openShardedSafetensors(indexPath: string): Promise<Checkpo
     for (const shard of shards.values()) await shard.close();
   };
   try {
-    for (const file of new Set(weightMap.values()))
-      shards.set(file, await openSafetensors(join(dirname(indexPath), file)));
     const homes = new Map<string, Checkpoint>();
     const tensors = new Map<string, StoredTensor>();
-    for (const shard of shards.values()) {
+    for (const file of new Set(weightMap.values())) {
+      const shard = await openSafetensors(join(dirname(indexPath), file));
+      shards.set(file, shard);
       for (const [name, tensor] of shard.tensors) {
         const other = homes.get(name);
         if (other) fail(where(shard.path, name), 'each tensor in one file', `another in ${other.path}`);
@@ -67,7 +68,7 @@ export async function openShardedSafetensors(indexPath: string): Promise<Checkpo
       path: indexPath,
       tensors,
       recognised: [`safetensors in ${shards.size} files`],
-      readFloat32: async (name) => lookUp(homes, name, indexPath).readFloat32(name),
+      readFloat32: async (name) => tensorCalled(name, homes, indexPath).readFloat32(name),
       close,
     };
   } catch (error) {
@@ -122,15 +123,4 @@ async function readWeightMap(path: string): Promise<ReadonlyMap<string, string>>
 
 function leavesFolder(file: string): boolean {
   return /^([\\/]|[a-z]:)/i.test(file) || file.split(/[\\/]/).includes('..');
-}
-
-function lookUp<T>(map: ReadonlyMap<string, T>, name: string, path: string): T {
-  const found = map.get(name);
-  if (found !== undefined) return found;
-  throw new ConvNextV2Error('E_ARGUMENT', {
-    path,
-    wanted: 'the name of a tensor in it',
-    got: show(name),
-    suggestion: didYouMean(name, [...map.keys()]),
-  });
 }

@@ -1,6 +1,7 @@
 import type { Attribute, Dataset, Entity, File, Group } from 'h5wasm';
 import type { StoredDtype, StoredTensor } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
+import { byteLength } from './dtypes.js';
 
 /** A file as the library reads it: so many bytes from a position on, into a part of an array; gives how many there were. */
 export interface Hdf5Bytes {
@@ -54,7 +55,10 @@ export async function hdf5With(h5: Library): Promise<OpenHdf5> {
     return {
       tensors: new Map(Array.from(weights, ([name, { tensor }]) => [name, tensor])),
       readValues: (name) =>
-        attempt(file.path, () => Float32Array.from(weights.get(name)!.dataset.value as Float32Array)),
+        attempt(file.path, () => {
+          const value = weights.get(name)!.dataset.value as Float32Array | number;
+          return Float32Array.from(typeof value === 'number' ? [value] : value);
+        }),
     };
   };
 }
@@ -119,28 +123,27 @@ function findWeights(root: File, file: Hdf5Bytes): ReadonlyMap<string, Weight> {
       if (!isDataset(dataset)) fail(file.path, `a dataset ${show(name)}`, 'none');
       if (weights.has(name)) fail(file.path, 'each weight once', `${show(name)} twice`);
       if (weights.size === MAX_WEIGHTS) fail(file.path, `at most ${MAX_WEIGHTS} weights`, 'more');
-      const { tensor, size } = check(dataset, name, file);
-      bytes += size;
-      if (bytes > file.size) fail(file.path, `weights within the file's ${file.size} bytes`, `${bytes} at least`);
+      const tensor = check(dataset, `${file.path}: ${show(name)}`);
+      // otherwise a small file could fill the memory
+      bytes += byteLength(tensor.dtype, tensor.shape);
+      if (!(bytes <= file.size)) {
+        fail(file.path, `weights within the file's ${file.size} bytes`, `${show(name)} ${show(tensor.shape)} beyond`);
+      }
       weights.set(name, { dataset, tensor });
     }
   }
   return weights;
 }
 
-/** Written plainly, in floats, and no larger than the file: otherwise a small file could fill the memory. */
-function check(dataset: Dataset, name: string, { path, size: fileSize }: Hdf5Bytes) {
-  const { metadata, filters } = dataset;
-  const { shape, type, size: width, littleEndian, chunks, total_size: count } = metadata;
-  const at = `${path}: ${show(name)}`;
+/** Written plainly, in floats. */
+function check({ metadata, filters }: Dataset, at: string): StoredTensor {
+  const { shape, type, size: width, littleEndian, chunks } = metadata;
   const dtype: StoredDtype | undefined = type === 1 ? ({ 4: 'F32', 8: 'F64' } as const)[width] : undefined;
   if (dtype === undefined || !littleEndian)
     fail(at, 'little-endian floats of 4 or 8 bytes', `type ${type} of ${width}`);
   if (chunks || filters.length > 0) fail(at, 'a dataset in one piece', 'a chunked or compressed one');
   if (!shape?.every(Number.isSafeInteger)) fail(at, 'a shape', show(shape));
-  const size = count * width;
-  if (!(size <= fileSize)) fail(at, `at most the file's ${fileSize} bytes`, `${size}`);
-  return { tensor: { dtype, shape }, size };
+  return { dtype, shape };
 }
 
 /** A list of names from an attribute, in one piece or in several. */
@@ -155,10 +158,9 @@ function namesIn(group: Group, attribute: string, file: Hdf5Bytes): readonly str
   return names;
 }
 
-function texts(attribute: Attribute, name: string, { path, size }: Hdf5Bytes): readonly string[] {
-  const { total_size, size: width } = attribute.metadata;
-  if (!(total_size * width <= size)) fail(path, `${name} within the file`, `${total_size} x ${width} bytes`);
-  const value: unknown = total_size === 0 ? [] : attribute.value;
+function texts(attribute: Attribute, name: string, { path }: Hdf5Bytes): readonly string[] {
+  // the library refuses those that are longer than they say
+  const value: unknown = attribute.metadata.total_size === 0 ? [] : attribute.value;
   const list: unknown[] = Array.isArray(value) ? value : [value];
   if (list.every((item): item is string => typeof item === 'string')) return list;
   return fail(path, `${name}: a list of names`, show(value));

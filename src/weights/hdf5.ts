@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Checkpoint, StoredTensor } from '../contracts.js';
-import { ConvNextV2Error, didYouMean, type PackedError, show, unpackError } from '../errors.js';
+import { ConvNextV2Error, type PackedError, unpackError } from '../errors.js';
 import type { OpenFile } from './file.js';
+import { tensorCalled } from './tensor-called.js';
 import { workerFlags } from './worker-flags.js';
 
 /** What the worker is told. */
@@ -39,14 +40,7 @@ export async function openHdf5({ path, size, handle }: OpenFile): Promise<Checkp
       recognised: ['Keras HDF5'],
       tensors,
       async readFloat32(name) {
-        if (!tensors.has(name)) {
-          throw new ConvNextV2Error('E_ARGUMENT', {
-            path,
-            wanted: 'the name of a tensor in it',
-            got: show(name),
-            suggestion: didYouMean(name, [...tensors.keys()]),
-          });
-        }
+        tensorCalled(name, tensors, path);
         const reply = await ask(Math.ceil(PATIENCE.open + (PATIENCE.megabyte * size) / 2 ** 20), name);
         return 'values' in reply ? reply.values : new Float32Array();
       },

@@ -1,14 +1,5 @@
 import { ConvNextV2Error } from '../errors.js';
-
-/** What a global of a pickle stands for: a class or a function that `REDUCE` and its kind are asked to call. */
-export class PickleGlobal {
-  constructor(readonly name: string) {}
-}
-
-/** An object that a pickle holds and that means nothing here: its class is known, what it holds is not kept. */
-export class PickledObject {
-  constructor(readonly type: string) {}
-}
+import { describe, PickledObject, PickleGlobal, PickleMismatch } from './pickle-values.js';
 
 /** What a pickle may name, and what becomes of a call of it with these arguments. Nothing else is ever called. */
 export type PickleGlobals = ReadonlyMap<string, (args: readonly unknown[]) => unknown>;
@@ -135,13 +126,18 @@ export function unpickle(
     return items;
   }
 
+  function pushList(items: unknown[]): void {
+    push(items, COST.list + COST.slot * items.length);
+  }
+
   function pushTuple(length: number): void {
     const items: unknown[] = [];
     for (let i = 0; i < length; i++) items.unshift(pop());
-    push(items, COST.list + COST.slot * length);
+    pushList(items);
   }
 
-  function append(target: unknown, items: readonly unknown[]): void {
+  function append(items: readonly unknown[]): void {
+    const target = top();
     if (target instanceof PickledObject) return;
     spend(COST.slot * items.length);
     if (target instanceof Set) for (const item of items) target.add(item);
@@ -149,7 +145,8 @@ export function unpickle(
     else fail('a list to add to', describe(target));
   }
 
-  function setItems(target: unknown, items: readonly unknown[]): void {
+  function setItems(items: readonly unknown[]): void {
+    const target = top();
     if (target instanceof PickledObject) return;
     if (!(target instanceof Map)) fail('a dict to add to', describe(target));
     if (items.length % 2 !== 0) fail('keys and values', 'a key without a value');
@@ -169,10 +166,14 @@ export function unpickle(
     push(new PickleGlobal(full), COST.object);
   }
 
-  function call(callee: unknown, args: unknown): void {
+  function call(args: unknown): void {
+    const callee = pop();
     const handler = callee instanceof PickleGlobal ? globals.get(callee.name) : undefined;
     if (!handler) fail('a name to call', describe(callee));
     if (!Array.isArray(args)) fail('a tuple of arguments', describe(args));
+    // a list that is remembered costs a call three bytes, however long it is
+    spend(COST.slot * args.length);
+    for (const arg of args) if (Array.isArray(arg)) spend(COST.entry * arg.length);
     pushResult(() => handler(args));
   }
 
@@ -272,29 +273,20 @@ export function unpickle(
       case ']':
         push([], COST.list);
         break;
-      case 'l': {
-        const items = popToMark();
-        push(items, COST.list + COST.slot * items.length);
+      case 'l': // LIST
+      case 't': // TUPLE
+        pushList(popToMark());
         break;
-      }
-      case 'a': {
-        const item = pop();
-        append(top(), [item]);
+      case 'a':
+        append([pop()]);
         break;
-      }
-      case 'e': {
-        const items = popToMark();
-        append(top(), items);
+      case 'e': // APPENDS
+      case '\x90': // ADDITEMS
+        append(popToMark());
         break;
-      }
       case ')':
         pushTuple(0);
         break;
-      case 't': {
-        const items = popToMark();
-        push(items, COST.list + COST.slot * items.length);
-        break;
-      }
       case '\x85':
         pushTuple(1);
         break;
@@ -310,67 +302,51 @@ export function unpickle(
       case 'd': {
         const items = popToMark();
         push(new Map(), COST.map);
-        setItems(top(), items);
+        setItems(items);
         break;
       }
       case 's': {
         const value = pop();
-        const key = pop();
-        setItems(top(), [key, value]);
+        setItems([pop(), value]);
         break;
       }
-      case 'u': {
-        const items = popToMark();
-        setItems(top(), items);
+      case 'u':
+        setItems(popToMark());
         break;
-      }
       case '\x8f': // EMPTY_SET
         push(new Set(), COST.map);
         break;
-      case '\x90': {
-        const items = popToMark(); // ADDITEMS
-        append(top(), items);
-        break;
-      }
       case '\x91': {
         const items = popToMark(); // FROZENSET
         push(new Set(), COST.map);
-        append(top(), items);
+        append(items);
         break;
       }
-      case 'c': {
-        const module = takeLine();
-        pushGlobal(module, takeLine());
+      case 'c':
+        pushGlobal(takeLine(), takeLine());
         break;
-      }
       case '\x93': {
         const name = pop(); // STACK_GLOBAL
         pushGlobal(pop(), name);
         break;
       }
       case 'R': // REDUCE
-      case '\x81': {
-        const args = pop(); // NEWOBJ
-        call(pop(), args);
+      case '\x81': // NEWOBJ
+        call(pop());
         break;
-      }
-      case '\x92': {
+      case '\x92':
         pop(); // NEWOBJ_EX: arguments by keyword
-        const args = pop();
-        call(pop(), args);
+        call(pop());
         break;
-      }
       case 'b': // BUILD: attributes of what is data here, as OrderedDict's _metadata
         pop();
         top();
         break;
-      case 'Q': // BINPERSID
-        if (!persistentLoad) return fail('no persistent id', 'one');
-        {
-          const id = pop();
-          pushResult(() => persistentLoad(id));
-        }
+      case 'Q': {
+        const id = pop(); // BINPERSID
+        pushResult(() => (persistentLoad ? persistentLoad(id) : fail('no persistent id', 'one')));
         break;
+      }
       case 'q': // BINPUT
         remember(takeLength(1));
         break;
@@ -391,26 +367,4 @@ export function unpickle(
         fail('an operation of pickle, protocol 2 to 5', `byte 0x${opcode.toString(16).padStart(2, '0')}`);
     }
   }
-}
-
-/** Thrown by a handler of `globals` for arguments that it cannot take. */
-export class PickleMismatch extends Error {
-  constructor(
-    readonly wanted: string,
-    readonly got: string,
-  ) {
-    super(`wanted ${wanted}, got ${got}`);
-  }
-}
-
-/** What a value of a pickle is, in a word; never what it holds, which can refer to itself. */
-export function describe(value: unknown): string {
-  if (value instanceof PickledObject) return `an object of ${value.type}`;
-  if (value instanceof PickleGlobal) return value.name;
-  if (Array.isArray(value)) return 'a list';
-  if (value instanceof Map) return 'a dict';
-  if (value instanceof Set) return 'a set';
-  if (value instanceof Uint8Array) return `${value.length} bytes`;
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, 60));
-  return typeof value === 'object' && value !== null ? 'a tensor' : String(value);
 }

@@ -70,7 +70,7 @@ function recognise(
   namings: readonly Naming[],
   format: string | undefined,
 ) {
-  for (const naming of format === undefined ? namings : [namingCalled(format, namings)]) {
+  for (const naming of format === undefined ? namings : [namingCalled(format, namings, 'format')]) {
     const read = naming.read(tensors);
     if (read) return { naming, tensors: read };
   }
@@ -82,15 +82,15 @@ function recognise(
   });
 }
 
-/** The naming with this name. Throws E_ARGUMENT. */
-export function namingCalled(format: string, namings: readonly Naming[]): Naming {
-  const naming = namings.find(({ name }) => name === format);
+/** The naming with this name, which is the value of an option. Throws E_ARGUMENT. */
+export function namingCalled(called: string, namings: readonly Naming[], option: 'format' | 'naming'): Naming {
+  const naming = namings.find(({ name }) => name === called);
   if (naming) return naming;
   const names = namings.map(({ name }) => name);
   throw new ConvNextV2Error('E_ARGUMENT', {
-    path: 'format',
+    path: option,
     wanted: names.length > 0 ? `one of ${names.join(', ')}` : 'nothing: this model knows its own names alone',
-    got: show(format),
-    suggestion: didYouMean(String(format), names),
+    got: show(called),
+    suggestion: didYouMean(String(called), names),
   });
 }

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packageFile, shippedConfigNames, shippedConfigPath } from '../config/package-files.js';
@@ -69,12 +69,16 @@ async function locate(source: string | URL, options: HubOptions): Promise<Locate
   const names = shippedConfigNames();
   if (names.includes(path)) return { path: shippedConfigPath(path) };
   if (HUB_ID.test(path)) return { id: path, repository: await openRepository(path, options) };
+  const neighbours = await readdir(dirname(path)).catch(() => []);
   throw new ConvNextV2Error('E_SOURCE', {
     path,
     wanted:
       'a folder, a file, a URL, a model of the Hub (OWNER/NAME), or the name of a config that ships with the package',
     got: 'none of these',
-    suggestion: didYouMean(path, names) ?? `the configs are ${names.join(', ')}`,
+    suggestion:
+      didYouMean(path, names) ??
+      didYouMean(basename(path), neighbours) ??
+      `the configs of backbones are ${shippedConfigNames('backbones').join(', ')}`,
   });
 }
 

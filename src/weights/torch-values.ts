@@ -1,6 +1,6 @@
 import type { StoredDtype } from '../contracts.js';
 import { byteLength } from './dtypes.js';
-import { describe, PickleGlobal as Global, PickledObject, type PickleGlobal, PickleMismatch } from './pickle.js';
+import { describe, PickledObject, PickleGlobal, PickleMismatch } from './pickle-values.js';
 
 /** The numbers behind one or more tensors, and where they lie in the file once that is known. */
 export interface TorchStorage {
@@ -43,7 +43,8 @@ const refuse = (wanted: string, got: unknown): never => {
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 function counts(value: unknown, what: string): readonly number[] {
-  if (Array.isArray(value) && value.length <= MAX_DIMENSIONS && value.every(isCount)) return value;
+  // a copy: what the pickle does to its list afterwards is not checked
+  if (Array.isArray(value) && value.length <= MAX_DIMENSIONS && value.every(isCount)) return [...value];
   return refuse(`${what}: at most ${MAX_DIMENSIONS} whole numbers`, value);
 }
 
@@ -56,7 +57,7 @@ function rebuildTensor([storage, offset, size, stride]: readonly unknown[]): Tor
   const elements = storage.size / byteLength(storage.dtype, []);
   const count = shape.reduce((product, length) => product * length, 1);
   const last = shape.reduce((at, length, axis) => at + (length - 1) * strides[axis], offset);
-  if (count > 0 && !(last < elements && count <= elements)) {
+  if (!(count === 0 || (last < elements && count <= elements))) {
     refuse(`a tensor within its storage of ${elements} values`, `[${shape.join(', ')}] from ${offset} on`);
   }
   return new TorchTensor(storage, offset, shape, strides);
@@ -72,11 +73,12 @@ class Storage implements TorchStorage {
   ) {}
 }
 
+const REBUILD_TENSOR: readonly string[] = ['torch._utils._rebuild_tensor_v2', 'torch._utils._rebuild_tensor'];
+
 /** A call of what rebuilds a tensor, in another's wrapping: (function, type, arguments, state). */
-function rebuildFromType([rebuild, , args]: readonly unknown[]): unknown {
-  const handler = rebuild instanceof Global ? TORCH_GLOBALS.get(rebuild.name) : undefined;
-  if (!handler || !Array.isArray(args)) return refuse('what rebuilds a tensor', rebuild);
-  return handler(args);
+function rebuildFromType([rebuild, , args]: readonly unknown[]): TorchTensor {
+  const isKnown = rebuild instanceof PickleGlobal && REBUILD_TENSOR.includes(rebuild.name);
+  return isKnown && Array.isArray(args) ? rebuildTensor(args) : refuse('what rebuilds a tensor', rebuild);
 }
 
 function firstOf([first]: readonly unknown[]): unknown {
@@ -111,8 +113,7 @@ export const TORCH_GLOBALS: ReadonlyMap<string, (args: readonly unknown[]) => un
 >([
   ['collections.OrderedDict', toMap],
   ['collections.defaultdict', () => new Map()],
-  ['torch._utils._rebuild_tensor_v2', rebuildTensor],
-  ['torch._utils._rebuild_tensor', rebuildTensor],
+  ...REBUILD_TENSOR.map((name) => [name, rebuildTensor] as const),
   ['torch._utils._rebuild_parameter', firstOf],
   ['torch._utils._rebuild_parameter_with_state', firstOf],
   ['torch._tensor._rebuild_from_type_v2', rebuildFromType],
@@ -135,7 +136,7 @@ export function storageTable(most: number): {
   const persistentLoad = (id: unknown): TorchStorage => {
     const [tag, type, key, , count, view] = Array.isArray(id) ? id : [];
     if (tag !== 'storage' || typeof key !== 'string') return refuse('a reference to a storage', id);
-    const name = type instanceof Global ? type.name : '';
+    const name = type instanceof PickleGlobal ? type.name : '';
     const dtype = Object.hasOwn(STORAGES, name) ? STORAGES[name] : refuse('a type of storage', type as PickleGlobal);
     const size = isCount(count) ? byteLength(dtype, [count]) : Number.NaN;
     if (Number.isNaN(size)) return refuse('a number of values', count);

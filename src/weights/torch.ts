@@ -2,8 +2,10 @@ import type { Checkpoint } from '../contracts.js';
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
 import { byteLength, toFloat32 } from './dtypes.js';
 import { type OpenFile, reading, readRange } from './file.js';
-import { describe, type UnpickleOptions, unpickle } from './pickle.js';
+import { type UnpickleOptions, unpickle } from './pickle.js';
+import { describe } from './pickle-values.js';
 import { gatherStrided, stridesOf } from './strided.js';
+import { tensorCalled } from './tensor-called.js';
 import { storageTable, TORCH_GLOBALS, type TorchStorage, TorchTensor } from './torch-values.js';
 import { type Extent, readZip } from './zip.js';
 
@@ -25,7 +27,7 @@ const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
 /** Where sets of tensors lie, the most likely first. */
 const USUAL_KEYS = ['state_dict', 'model', 'model_state_dict', 'module', 'net', 'model_ema', 'state_dict_ema', 'ema'];
 
-/** What values of a pickle may take in memory: four times the file, and something for a small one. */
+/** What values of a pickle, and tensors, may take in memory: four times the file, and something for a small one. */
 const budgetOf = ({ size }: OpenFile): number => 4 * size + 2 ** 20;
 
 /** Opens what torch.save writes since 1.6. Throws E_ZIP, E_PICKLE, E_LIMIT, E_SOURCE. */
@@ -67,8 +69,7 @@ export async function openTorchLegacy(file: OpenFile, options: CheckpointOptions
   };
   if (next() !== LEGACY_MAGIC) fail(path, "a file of torch's, which begins with its magic number", 'another pickle');
   next(); // the version of the format
-  const { little_endian } = Object.fromEntries(asMap(next()));
-  if (little_endian === false) fail(path, 'little-endian numbers', 'big-endian ones');
+  if (asMap(next()).get('little_endian') === false) fail(path, 'little-endian numbers', 'big-endian ones');
   const value = next({ ...pickle, persistentLoad });
   const keys = next();
   if (!Array.isArray(keys)) return fail(path, 'a list of storages', describe(keys));
@@ -76,13 +77,13 @@ export async function openTorchLegacy(file: OpenFile, options: CheckpointOptions
   for (const key of keys) {
     const storage = storages.get(key);
     if (!storage || extents.has(storage)) return fail(path, 'storages that tensors use, each once', describe(key));
-    if (at + 8 > size) fail(path, `storage ${storage.key}`, 'the end of the file', 'it is cut short');
-    const counted = new DataView((await readRange(file, at, at + 8)).buffer).getBigUint64(0, true);
+    const [begin, end] = [at + 8, at + 8 + storage.size];
+    if (end > size) fail(path, `storage ${storage.key}`, 'the end of the file before its own', 'it is cut short');
+    const counted = new DataView((await readRange(file, at, begin)).buffer).getBigUint64(0, true);
     const count = storage.size / byteLength(storage.dtype, []);
     if (counted !== BigInt(count)) fail(path, `${count} values in storage ${storage.key}`, `${counted}`);
-    extents.set(storage, { begin: at + 8, end: at + 8 + storage.size });
-    at += 8 + storage.size;
-    if (at > size) fail(path, `storage ${storage.key}`, 'the end of the file within it', 'it is cut short');
+    extents.set(storage, { begin, end });
+    at = end;
   }
   const missing = [...storages.values()].find((storage) => !extents.has(storage));
   if (missing) fail(path, `storage ${missing.key}`, 'none');
@@ -110,7 +111,7 @@ function checkStorage(path: string, { key, size }: TorchStorage, bytes: number):
 
 /** Entries that share bytes are a way to make a small file look large. */
 function checkDisjoint(path: string, extents: readonly Extent[]): void {
-  const sorted = extents.filter(({ begin, end }) => end > begin).sort((a, b) => a.begin - b.begin);
+  const sorted = [...extents].sort((a, b) => a.begin - b.begin);
   const overlapping = sorted.find(({ end }, i) => i + 1 < sorted.length && sorted[i + 1].begin < end);
   if (!overlapping) return;
   const got = `two that share byte ${overlapping.end - 1}`;
@@ -130,23 +131,27 @@ function toCheckpoint(
   for (const [name, tensor] of dict) {
     if (typeof name === 'string' && tensor instanceof TorchTensor) tensors.set(name, tensor);
   }
+  checkTotal(file, [...tensors.values()]);
   return {
     path,
     recognised: [...recognised, ...steps],
     tensors: new Map([...tensors].map(([name, { storage, shape }]) => [name, { dtype: storage.dtype, shape }])),
     readFloat32: (name) =>
       reading(path, async () => {
-        const tensor = tensors.get(name);
-        if (tensor) return readTensor(file, tensor, extents.get(tensor.storage)!);
-        throw new ConvNextV2Error('E_ARGUMENT', {
-          path,
-          wanted: 'the name of a tensor in it',
-          got: show(name),
-          suggestion: didYouMean(name, [...tensors.keys()]),
-        });
+        const tensor = tensorCalled(name, tensors, path);
+        return readTensor(file, tensor, extents.get(tensor.storage)!);
       }),
     close: () => handle.close(),
   };
+}
+
+/** Tensors may share a storage, as tied weights do; many that do are another way to make a small file look large. */
+function checkTotal(file: OpenFile, tensors: readonly TorchTensor[]): void {
+  const most = budgetOf(file);
+  const total = tensors.reduce((bytes, { storage, shape }) => bytes + byteLength(storage.dtype, shape), 0);
+  if (total <= most) return;
+  const wanted = `tensors of ${most} bytes at most, about four times the file`;
+  throw new ConvNextV2Error('E_LIMIT', { path: file.path, wanted, got: `${total}` });
 }
 
 async function readTensor(file: OpenFile, tensor: TorchTensor, { begin }: Extent): Promise<Float32Array> {
@@ -167,9 +172,8 @@ async function readTensor(file: OpenFile, tensor: TorchTensor, { begin }: Extent
 function findTensors(path: string, value: unknown, key: string | undefined) {
   const all = asMap(value);
   if (!(value instanceof Map)) fail(path, 'a dict of tensors', describe(value));
-  const sets = [...all.keys()].filter(
-    (name): name is string => typeof name === 'string' && holdsTensors(all.get(name)),
-  );
+  const holders = new Set([...new Set(all.values())].filter(holdsTensors)); // one can stand under many names
+  const sets = [...all.keys()].filter((name): name is string => typeof name === 'string' && holders.has(all.get(name)));
   if (key !== undefined && !sets.includes(key)) {
     throw new ConvNextV2Error('E_ARGUMENT', {
       path: 'key',

@@ -81,14 +81,18 @@ async function openZip(file: OpenFile): Promise<ZipFile> {
   });
 }
 
-async function readEntries(zip: ZipFile, path: string): Promise<ReadonlyMap<string, Entry>> {
-  const entries = new Map<string, Entry>();
+/** What is kept of an entry: the library's own records take ten times the room of the file's. */
+type Kept = Pick<Entry, 'compressionMethod' | 'compressedSize' | 'uncompressedSize' | 'relativeOffsetOfLocalHeader'>;
+
+async function readEntries(zip: ZipFile, path: string): Promise<ReadonlyMap<string, Kept>> {
+  const entries = new Map<string, Kept>();
   await new Promise<void>((resolve, reject) => {
     zip.on('error', reject);
     zip.on('end', resolve);
     zip.on('entry', (entry: Entry) => {
-      if (entries.has(entry.fileName)) return reject(problem(path, 'each name once', `${show(entry.fileName)} twice`));
-      entries.set(entry.fileName, entry);
+      const { fileName, compressionMethod, compressedSize, uncompressedSize, relativeOffsetOfLocalHeader } = entry;
+      if (entries.has(fileName)) return reject(problem(path, 'each name once', `${show(fileName)} twice`));
+      entries.set(fileName, { compressionMethod, compressedSize, uncompressedSize, relativeOffsetOfLocalHeader });
       zip.readEntry();
     });
     zip.readEntry();
@@ -96,9 +100,11 @@ async function readEntries(zip: ZipFile, path: string): Promise<ReadonlyMap<stri
   return entries;
 }
 
-function localHeader(zip: ZipFile, entry: Entry): Promise<{ readonly fileDataStart: number }> {
+function localHeader(zip: ZipFile, entry: Kept): Promise<{ readonly fileDataStart: number }> {
   return new Promise((resolve, reject) => {
-    zip.readLocalFileHeader(entry, { minimal: true }, (error, header) => (error ? reject(error) : resolve(header)));
+    zip.readLocalFileHeader(entry as Entry, { minimal: true }, (error, header) =>
+      error ? reject(error) : resolve(header),
+    );
   });
 }
 

@@ -94,6 +94,7 @@ describe('namings', () => {
       ['classifier.0.weight', [6]],
       ['classifier.2.weight', [3, 6]],
       ['classifier.1.weight', [1]],
+      ['features.5.0.bias', [6]], // blocks stand where downsampling would be
     );
     const renamed = namingCalled('torchvision').read(stored)!;
     expect(Array.from(renamed, ([stored, { name, shape }]) => [stored, name, shape])).to.deep.equal([
@@ -123,12 +124,46 @@ describe('namings', () => {
       'hidden_states_norms.stage4.weight',
       undefined,
     ]);
+    for (const stage of [1, 2]) {
+      expect(own(`backbone.norm${stage}.weight`, 'backbone.norm3.weight')[1]).to.equal(
+        'hidden_states_norms.stage4.weight',
+      );
+    }
+  });
+
+  it('numbers outputs from one', () => {
+    const [norm, none] = ['hidden_states_norms.stage1.weight', 'hidden_states_norms.stage0.weight'];
+    expect(namingCalled('hf').read(new Map([...tensorsOf(V2), ...named([norm, [4]], [none, [4]])]))).to.have.all.keys(
+      ...tensorsOf(V2).keys(),
+      norm,
+    );
+  });
+
+  it('takes 1x1 kernels alone for linear maps', () => {
+    const narrow = ['stages.0.blocks.0.mlp.fc1.weight', 'stages.0.blocks.0.mlp.fc2.weight'];
+    const stored = new Map([...written('timm', V2), ...named([narrow[0], [16, 4, 1, 1]], [narrow[1], [4, 16, 3, 3]])]);
+    const renamed = namingCalled('timm').read(stored)!;
+    expect(narrow.map((name) => renamed.get(name)!.shape)).to.deep.equal([[16, 4], undefined]);
   });
 
   it('finds a model under any prefix', () => {
     const stored = new Map([...written('timm', V1)].map(([name, tensor]) => [`model.backbone.${name}`, tensor]));
     const names = [...namingCalled('timm').read(stored)!.values()].map(({ name }) => name);
     expect(names).to.deep.equal([...tensorsOf(V1).keys()]);
+  });
+
+  it('takes the shortest prefix, of whole words', () => {
+    const [one, two, half] = ['', 'teacher.', 'my_'].map((prefix) => {
+      return Array.from(written('timm', V1), ([name, tensor]) => [`${prefix}${name}`, tensor] as const);
+    });
+    for (const copies of [
+      [...two, ...one],
+      [...one, ...two],
+    ]) {
+      const stored = [...namingCalled('timm').read(new Map(copies))!.keys()];
+      expect(stored).to.deep.equal(one.map(([name]) => name));
+    }
+    expect(namingCalled('timm').read(new Map(half))).to.equal(undefined);
   });
 
   it('turns the kernels of sparse convolutions', () => {

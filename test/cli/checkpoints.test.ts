@@ -1,10 +1,12 @@
-import { copyFileSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { knownModels } from '../../src/config/known-models.js';
 import { readSafetensors } from '../../src/weights/checkpoint.js';
+import { toBytes } from '../../src/weights/dtypes.js';
+import { writeSafetensors } from '../../src/weights/write-safetensors.js';
 import { golden, readBytes } from '../helpers.js';
-import { type HubServer, startHub } from '../weights/hub/server.js';
+import { COMMIT, type HubServer, startHub } from '../weights/hub/server.js';
 import { convnextv2, expectFailure, workFolder } from './helpers.js';
 
 describe('cli: convert and verify', () => {
@@ -70,17 +72,19 @@ describe('cli: convert and verify', () => {
       ['convert', 'tiny', '--to', 'x', '--naming', 'tim'],
       ['convert', 'convnextv2-atto', '--to', 'x'],
       ['verify', 'tiny'],
-      ['verify', 'tiny', 'tiny', '--tolerance', '-1'],
+      ['verify', 'tiny', 'tiny', '--tolerance=-1'],
+      ['verify', 'tiny', 'tiny', '--tolerance', ' '],
       ['convert', 'tiny', '--to', 'cat/x', '--format', 'timm'],
     ];
     const found = await Promise.all(wrong.map((args) => convnextv2(args, path)));
     expectFailure(found[0], 2, 'E_USAGE: --to: wanted a folder, got none');
     expectFailure(found[1], 1, 'E_ARGUMENT: dtype: wanted one of f32, f16, bf16, got "f8"');
-    expectFailure(found[2], 1, /E_ARGUMENT: format: .*did you mean "timm"/);
+    expectFailure(found[2], 1, /E_ARGUMENT: naming: .*did you mean "timm"/);
     expectFailure(found[3], 1, 'E_SOURCE: convnextv2-atto: wanted weights');
     expectFailure(found[4], 2, 'E_USAGE: SOURCE_A SOURCE_B: wanted 2 arguments, got 1');
-    expectFailure(found[5], 2, 'E_USAGE: --tolerance|E_USAGE: --tolerance: wanted a value');
-    expectFailure(found[6], 1, 'E_WEIGHTS: .*: wanted names of timm');
+    expectFailure(found[5], 2, 'E_USAGE: --tolerance: wanted a number of at least 0, got "-1"');
+    expectFailure(found[6], 2, 'E_USAGE: --tolerance: wanted a number of at least 0, got " "');
+    expectFailure(found[7], 1, 'E_WEIGHTS: .*: wanted names of timm');
     expect(readdirSync(path)).not.to.include('x');
   });
 });
@@ -95,6 +99,17 @@ describe('cli: inspect of any checkpoint', () => {
     expect(stdout).to.match(/^convnextv2, from .*timm-linear\.safetensors$/m);
     expect(stdout).to.match(/^recognised: safetensors; names of timm$/m);
     expect(stdout).to.match(/^stages\.0\.blocks\.0\.mlp\.fc1\.weight {2}F32 \[12, 3\]$/m);
+  });
+
+  it('lets no name steer the terminal', async () => {
+    const own = golden('checkpoints', 'hf', 'model.safetensors');
+    const tensors = Array.from(readSafetensors(readFileSync(own), own), ([name, { shape, data }]) => {
+      return { name, dtype: 'F32', shape, bytes: toBytes('F32', data) } as const;
+    });
+    const odd = { name: 'a\x1b[2J\x9b2J', dtype: 'F32', shape: [0], bytes: new Uint8Array() } as const;
+    await writeSafetensors(join(path, 'odd.safetensors'), [...tensors, odd]);
+    const { stdout } = await convnextv2(['inspect', 'odd.safetensors', '--names', '--size', '64'], path);
+    expect(stdout).to.contain('\na\\u001b[2J\\u009b2J  F32 [0]\n');
   });
 });
 
@@ -142,13 +157,43 @@ describe('cli: download', () => {
   });
 });
 
+describe('cli: a published checkpoint', () => {
+  const { path } = workFolder();
+  const source = 'facebook/convnextv2-atto-1k-224';
+  const notice = 'licence of the weights: CC-BY-NC-4.0, not for commercial use';
+  const cached = ['--cache-dir', 'cache', '--local-files-only'];
+
+  before(() => {
+    const folder = join(path, 'cache', 'models--facebook--convnextv2-atto-1k-224');
+    cpSync(golden('checkpoints', 'hf'), join(folder, 'snapshots', COMMIT), { recursive: true });
+    const config = join(folder, 'snapshots', COMMIT, 'config.json');
+    const older = { ...JSON.parse(readFileSync(config, 'utf8')), dtype: undefined, torch_dtype: 'float32' };
+    writeFileSync(config, JSON.stringify(older));
+    mkdirSync(join(folder, 'refs'));
+    writeFileSync(join(folder, 'refs', 'main'), COMMIT);
+  });
+
+  it('comes with its licence', async () => {
+    expect((await convnextv2(['download', source, ...cached], path)).stderr).to.deep.equal([notice]);
+    const inspected = await convnextv2(['inspect', source, '--size', '64', ...cached], path);
+    expect(inspected.stdout.trimEnd().split('\n').at(-1)).to.equal(notice);
+    const converted = await convnextv2(['convert', source, '--to', 'half', '--dtype', 'f16', ...cached], path);
+    expect(converted.stdout.trimEnd().split('\n').at(-1)).to.equal(notice);
+  });
+
+  it('says in one word how a conversion wrote its numbers', () => {
+    const config = JSON.parse(readFileSync(join(path, 'half', 'config.json'), 'utf8'));
+    expect([config.dtype, config.torch_dtype]).to.deep.equal(['float16', undefined]);
+  });
+});
+
 describe('cli: models', () => {
   const { path } = workFolder();
 
   it('lists and filters what is published', async () => {
     const all = await convnextv2(['models'], path);
     expect(all.stdout.split('\n')).to.have.length(knownModels().length + 2);
-    const { stdout } = await convnextv2(['models', 'facebook/', 'base', '384', 'v2'], path);
+    const { stdout } = await convnextv2(['models', 'facebook/', 'base', '384', 'V2'], path);
     expect(stdout).to.match(/^facebook\/convnextv2-base-22k-384 +convnextv2-base +hf +384 .* 87\.7 +CC-BY-NC-4\.0$/m);
     expect(stdout.split('\n')).to.have.length(3);
     expect(

@@ -5,10 +5,9 @@ import { getHeapStatistics } from 'node:v8';
 import type { Checkpoint } from '../../src/contracts.js';
 import { ConvNextV2Error } from '../../src/errors.js';
 import { openShardedSafetensors } from '../../src/weights/checkpoint.js';
-import type { OpenFile } from '../../src/weights/file.js';
 import { hdf5With, type OpenHdf5 } from '../../src/weights/hdf5-reader.js';
 import { readCheckpoint } from '../../src/weights/open-checkpoint.js';
-import { golden } from '../helpers.js';
+import { golden, inMemory } from '../helpers.js';
 import { mutate, random } from './mutate.js';
 import { type Reader, SEEDS } from './seeds.js';
 
@@ -115,15 +114,6 @@ async function readFirst(opening: Promise<Checkpoint>): Promise<void> {
   } finally {
     await checkpoint.close();
   }
-}
-
-function inMemory(bytes: Uint8Array): OpenFile {
-  const read = async (buffer: Uint8Array, offset: number, length: number, position: number) => {
-    const part = bytes.subarray(position, position + length);
-    buffer.set(part, offset);
-    return { bytesRead: part.length };
-  };
-  return { path: 'mutant', size: bytes.length, handle: { read, close: async () => {} } };
 }
 
 /** A collection of garbage in between can only make it less; that happens to one in hundreds. */

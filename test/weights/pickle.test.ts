@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { PickledObject, PickleGlobal, describe as say, unpickle } from '../../src/weights/pickle.js';
+import { unpickle } from '../../src/weights/pickle.js';
+import { PickledObject, PickleGlobal, describe as say } from '../../src/weights/pickle-values.js';
 import { failure } from '../helpers.js';
 
 const GLOBALS = new Map<string, (args: readonly unknown[]) => unknown>([
@@ -27,7 +28,10 @@ describe('unpickle', () => {
     expect(read('G', 0x3f, 0xf8, 0, 0, 0, 0, 0, 0, '.')).to.equal(1.5); // the high byte first
     expect(read('X', 3, 0, 0, 0, 'abc.')).to.equal('abc');
     expect(read('\x8c', 2, 0xc3, 0xa9, '.')).to.equal('é');
-    expect(read('C', 2, 1, 2, '.')).to.deep.equal(new Uint8Array([1, 2]));
+    expect(read('X', 4, 0, 0, 0, 0xef, 0xbb, 0xbf, 'a.')).to.equal('\ufeffa');
+    const bytes = read('C', 2, 1, 2, '.') as Uint8Array;
+    expect([...bytes, bytes.buffer.byteLength]).to.deep.equal([1, 2, 2]); // a copy, that does not hold the file
+    expect(read('\x80', 4, '\x95', ...new Array(8).fill(0), 'N.')).to.equal(null);
   });
 
   it('reads whole numbers of any length, as bigints where a number does not hold them', () => {
@@ -56,7 +60,8 @@ describe('unpickle', () => {
 
   it('remembers what it is told to, and drops what it is told to', () => {
     expect(read(']q', 7, 'h', 7, 'a.')).to.satisfy((list: unknown[]) => list[0] === list); // a list in itself
-    expect(read('K', 1, '\x94K', 2, '0h', 0, '.')).to.equal(1);
+    expect(read('K', 1, '\x94K', 2, '\x94h', 0, 'h', 1, '\x86.')).to.deep.equal([1, 2]);
+    expect(read('K', 1, 'q', 0, 'K', 2, '0h', 0, '.')).to.equal(1);
     expect(read('K', 1, '2\x86.')).to.deep.equal([1, 1]);
     expect(read('K', 5, '(K', 1, '1.')).to.equal(5);
   });
@@ -73,6 +78,7 @@ describe('unpickle', () => {
       const error = await failure(() => read(`c${module}\n${name}\nK`, 1, '\x85R.'));
       expect([error.code, error.got]).to.deep.equal(['E_PICKLE', `${module}.${name}`]);
     }
+    expect((await failure(() => read('cos\nsystem\n.'))).got).to.equal('os.system'); // named, and not called
     expect((await failure(() => read('K', 1, ')R.'))).got).to.equal('1');
     expect((await failure(() => read('K', 1, 'Q.'))).wanted).to.equal('no persistent id');
   });
@@ -80,6 +86,7 @@ describe('unpickle', () => {
   it('passes over the attributes and the items of what is data alone', () => {
     expect(read('ca\nThing\n)\x81}X', 1, 0, 0, 0, 'xK', 1, 'sb.')).to.be.instanceOf(PickledObject);
     expect(read('ca\nThing\n)\x81K', 1, 'a.')).to.be.instanceOf(PickledObject);
+    expect(read('ca\nThing\n)\x81K', 1, 'K', 2, 's.')).to.be.instanceOf(PickledObject);
   });
 
   it('says where it ended', () => {
@@ -95,7 +102,9 @@ describe('unpickle', () => {
       [['K'], /cut short/],
       [['X', 0xff, 0xff, 0xff, 0xff, '.'], /wanted 4294967295 bytes more/],
       [['\x8d', 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, '.'], /bytes more, got 1 to the end/],
+      [['\x8d', 1, 0, 0, 0, 1, 0, 0, 0, 'a.'], /wanted 4294967297 bytes more/],
       [['X', 1, 0, 0, 0, 0xff, '.'], /UTF-8/],
+      [['ca\nPair\nK', 1, 'R.'], /a tuple of arguments, got 1/],
       [['\x80', 9, '.'], /a protocol up to 5/],
       [['.'], /a value on the stack, got none/],
       [['(.'], /got a mark/],
@@ -117,15 +126,35 @@ describe('unpickle', () => {
   });
 
   it('stops where its values would take more than the budget', async () => {
-    // a byte each makes a list, a dict, a memo
-    for (const filling of [']'.repeat(10_000), '}'.repeat(2000), `]${'\x94'.repeat(10_000)}`, '('.repeat(100_000)]) {
-      expect((await failure(() => read(filling, '.'))).code).to.equal('E_LIMIT');
+    // a few bytes each make a list, a tuple, a dict, a memo, a mark, bytes, a text, an item of a list or dict, a call
+    for (const [first, operation, count] of [
+      ['', ']', 2000],
+      ['', ')', 2000],
+      ['', '}', 500],
+      ['', 'N\x94', 2000],
+      ['', '(', 10_000],
+      ['', 'C\0', 1000],
+      ['', '\x8c\0', 2000],
+      [']', 'Na', 5000],
+      ['}', 'NNs', 2500],
+      ['ca\nPair\nq\0)q\x01', 'h\0h\x01R', 500],
+    ] as const) {
+      expect((await failure(() => read(first, operation.repeat(count), '.'))).code, operation).to.equal('E_LIMIT');
+    }
+  });
+
+  it('counts what a call is given, as often as it is called', async () => {
+    // a list of a hundred, remembered: an argument, of 100 * 100 * 48 bytes in all, or the arguments, of 100 * 100 * 16
+    for (const call of ['h\x01h\0\x85R', 'h\x01h\0R']) {
+      const pickled = `](${'N'.repeat(100)}eq\0ca\nPair\nq\x01${call.repeat(100)}.`;
+      expect((await failure(() => read(pickled))).code, call).to.equal('E_LIMIT');
     }
   });
 
   it('says in a word what a value is, though it hold itself', () => {
     const loop: unknown[] = [];
     loop.push(loop);
+    expect(say('x'.repeat(100))).to.have.length(62);
     expect([loop, new Map(), 'x', 1, null, new PickleGlobal('a.b'), new PickledObject('c.d')].map(say)).to.deep.equal([
       'a list',
       'a dict',

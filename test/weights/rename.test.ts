@@ -86,6 +86,7 @@ describe('strides', () => {
     expect([...gatherStrided(values, [2], [2], 1)]).to.deep.equal([1, 3]);
     expect([...gatherStrided(values, [], [], 4)]).to.deep.equal([4]);
     expect([...gatherStrided(values, [2, 0], [1, 1])]).to.deep.equal([]);
+    expect([...gatherStrided(values, [2 ** 40, 1, 0], [1, 1, 1])]).to.deep.equal([]); // at once
   });
 
   it('permute axes', () => {

@@ -83,6 +83,7 @@ describe('parseHeader', () => {
     }
     expect(await refusal(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]))).to.include({ got: 'bytes that are not UTF-8' });
     expect(await refusal(`{"x":${'['.repeat(1e5)}`)).to.include({ got: 'a deeper one', path: 'file: "x"' });
+    expect(await refusal({ x: { ...X, more: [[]] } })).to.include({ got: 'a deeper one', path: 'file: "x"' });
   });
 
   it('refuses keys that stand twice, however they are written', async () => {

@@ -55,6 +55,11 @@ describe('openSource', () => {
     const error = await failure(() => openSource('convnextv2-atoo'));
     expect([error.code, error.suggestion]).to.deep.equal(['E_SOURCE', 'did you mean "convnextv2-atto"?']);
     expect((await failure(() => openSource('/no/such/folder/at/all'))).suggestion).to.contain('convnextv2-base');
+    const beside = await inFolder(async (folder) => {
+      await writeFile(join(folder, 'model.pth'), '');
+      return failure(() => openSource(join(folder, 'modle.pth')));
+    });
+    expect(beside.suggestion).to.equal('did you mean "model.pth"?');
   });
 
   it('says what a folder lacks', async () => {

@@ -17,6 +17,9 @@ export function torchZip(pickled: string, storages: Readonly<Record<string, Uint
   return zipOf({ 'archive/data.pkl': Buffer.from(`\x80\x02${pickled}`, 'latin1'), ...Object.fromEntries(data) });
 }
 
+/** The flag of an entry that is encrypted: it has a header of twelve bytes more, which is not written here. */
+const ENCRYPTED = 1;
+
 /** A zip file of stored entries, and what can be wrong with one. */
 export function zipOf(
   entries: Readonly<Record<string, Uint8Array>>,
@@ -49,7 +52,7 @@ export function zipOf(
     fields.writeUInt16LE(flags, 2);
     fields.writeUInt16LE(method, 4);
     fields.writeUInt32LE(crc32(bytes), 10);
-    fields.writeUInt32LE(bytes.length, 14);
+    fields.writeUInt32LE(bytes.length + (flags === ENCRYPTED ? 12 : 0), 14);
     fields.writeUInt32LE(bytes.length, 18);
     fields.writeUInt16LE(Buffer.byteLength(name), 22);
     const local = Buffer.concat([Buffer.from('PK\x03\x04', 'latin1'), fields, Buffer.from(name), bytes]);

@@ -4,7 +4,8 @@ import { dirname, join, relative, sep } from 'node:path';
 import { makeFolder, writeFileAtomically } from '../atomic.js';
 import { exists, writing } from './transfer.js';
 
-const COMMIT = /^[0-9a-f]{40}$/;
+/** What git calls a commit. */
+export const COMMIT = /^[0-9a-f]{40}$/;
 
 /**
  * A repository in the cache, in the layout of Python's huggingface_hub: `blobs/ETAG` hold the bytes, `refs/REVISION` the commit

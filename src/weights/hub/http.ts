@@ -75,13 +75,9 @@ export async function openClient({ endpoint, token, patience, signal }: HubSetti
       const { location } = answer.headers;
       if (![301, 302, 303, 307, 308].includes(answer.status) || typeof location !== 'string') return answer;
       if (options.redirects === 'relative' && URL.canParse(location)) return answer;
-      const next = new URL(location, url);
       discard(answer);
       if (redirects === MAX_REDIRECTS) throw problem(start, `at most ${MAX_REDIRECTS} redirects`, 'more');
-      if (!/^https?:$/.test(next.protocol) || (url.protocol === 'https:' && next.protocol === 'http:')) {
-        throw problem(start, 'a redirect that stays encrypted', `one to ${next.origin}`);
-      }
-      url = next;
+      url = redirectFrom(url, location);
     }
   }
 
@@ -122,6 +118,17 @@ export async function openClient({ endpoint, token, patience, signal }: HubSetti
   }
 }
 
+/** Where a redirect leads. Throws E_NETWORK where that is no address, or one in the clear after an encrypted one. */
+export function redirectFrom(url: URL, location: string): URL {
+  const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
+  if (next && ['https:', url.protocol].includes(next.protocol)) return next;
+  throw problem(
+    url,
+    `a redirect to another ${url.protocol}//`,
+    next ? `one to ${next.protocol}//${next.host}` : 'one to no address',
+  );
+}
+
 /** Lets go of an answer that nobody wants to read. */
 export function discard({ body }: Answer): void {
   body.on('error', () => {});
@@ -141,7 +148,7 @@ function readRetryAfter(header: string | string[] | undefined): number | undefin
   if (typeof header !== 'string') return undefined;
   if (/^\d+$/.test(header)) return Number(header);
   const until = Date.parse(header);
-  return Number.isNaN(until) ? undefined : Math.max(0, (until - Date.now()) / 1000);
+  return Number.isNaN(until) ? undefined : Math.max(0, Math.ceil((until - Date.now()) / 1000));
 }
 
 /** An error about an address: without what follows its path, which can be a key. */

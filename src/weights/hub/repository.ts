@@ -1,5 +1,5 @@
 import { ConvNextV2Error } from '../../errors.js';
-import { type RepositoryCache, repositoryCache } from './cache.js';
+import { COMMIT, type RepositoryCache, repositoryCache } from './cache.js';
 import { type Answer, discard, openClient, problem, statusProblem } from './http.js';
 import { type HubOptions, type HubSettings, hubSettings } from './settings.js';
 import { exists, transfer } from './transfer.js';
@@ -9,8 +9,6 @@ export interface Repository {
   /** The path of a file, fetched where it is not there yet; undefined where the repository has none. */
   file(name: string): Promise<string | undefined>;
 }
-
-const COMMIT = /^[0-9a-f]{40}$/;
 
 /** What the server says of a file. */
 interface Description {
@@ -138,7 +136,7 @@ async function describe(
   const isRedirect = status >= 300 && status < 400;
   if (status !== 200 && !isRedirect) throw statusProblem(url, status, code);
   const etag = (header('x-linked-etag') ?? header('etag'))?.replace(/^W\//, '').replaceAll('"', '');
-  if (commit === undefined || !COMMIT.test(commit) || etag === undefined || !/^[\w.-]{1,128}$/.test(etag)) {
+  if (commit === undefined || !COMMIT.test(commit) || etag === undefined || !/^\w[\w.-]{0,127}$/.test(etag)) {
     throw problem(url, "the Hub's headers X-Repo-Commit and ETag", 'none that are in order');
   }
   const size = header('x-linked-size') ?? (isRedirect ? undefined : header('content-length'));

@@ -28,7 +28,8 @@ export interface Transfer {
 }
 
 /**
- * Fetches a file: under a lock, going on where an earlier attempt stopped, checked, and put in its place whole or not at all.
+ * Fetches a file: under a lock, going on where an earlier attempt stopped if its checksum is known, checked, and put in its
+ * place whole or not at all.
  * Throws E_NETWORK, E_OUTPUT, E_ABORTED.
  */
 export async function transfer(client: Client, settings: HubSettings, wanted: Transfer): Promise<void> {
@@ -39,6 +40,8 @@ export async function transfer(client: Client, settings: HubSettings, wanted: Tr
   await whileLocked(lock, settings.signal, async () => {
     if (await exists(path)) return; // another process was first
     const partial = `${path}.convnextv2-partial`;
+    // of an earlier attempt: nobody would notice that the rest is of another version
+    if (wanted.checksum === undefined) await rm(partial, { force: true });
     await fetchWhole(client, settings, wanted, partial);
     await writing(path, async () => {
       const handle = await open(partial, 'r+');
@@ -84,7 +87,7 @@ async function fetchBytes(client: Client, settings: HubSettings, wanted: Transfe
   const { url, size } = wanted;
   for (let retry = 1; ; retry++) {
     const start = await sizeOf(partial);
-    if (size !== undefined && start >= size) return start;
+    if (start > 0 && size !== undefined && start >= size) return start;
     try {
       return await fetchRest(client, settings, wanted, partial, start);
     } catch (cause) {

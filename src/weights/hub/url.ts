@@ -5,6 +5,9 @@ import { openClient } from './http.js';
 import { type HubOptions, hubSettings } from './settings.js';
 import { exists, transfer } from './transfer.js';
 
+/** Of a file, in characters: file systems take 255, and what is not whole yet has a longer one. */
+const LONGEST_NAME = 100;
+
 /**
  * The path of the file behind a plain URL, fetched where it is not there yet. Unencrypted addresses need a checksum, or to be of
  * this machine. Throws E_SOURCE where it is not there and nobody may be asked, E_ARGUMENT, E_NETWORK, E_OUTPUT, E_ABORTED.
@@ -28,12 +31,15 @@ export async function fetchUrl(url: URL, options: HubOptions = {}): Promise<stri
     .update(`${url.href} ${sha256?.toLowerCase() ?? ''}`)
     .digest('hex')
     .slice(0, 32);
-  const name = basename(decodeURIComponent(url.pathname)).replaceAll(/[^\w.-]/g, '_') || 'file';
+  const name =
+    basename(url.pathname)
+      .replaceAll(/[^\w.-]/g, '_')
+      .slice(-LONGEST_NAME) || 'file';
   const path = join(settings.downloads, key, name);
   if (await exists(path)) return path;
   if (settings.isOffline) {
     throw new ConvNextV2Error('E_SOURCE', {
-      path: url.href,
+      path: `${url.origin}${url.pathname}`,
       wanted: 'a file that was fetched before, since nobody may be asked',
       got: 'none',
     });

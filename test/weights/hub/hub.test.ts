@@ -4,12 +4,18 @@ import { expect } from 'chai';
 import { AutoImageProcessor, ConvNextV2Backbone, ConvNextV2Config } from '../../../src/index.js';
 import { openRepository } from '../../../src/weights/hub/repository.js';
 import type { HubOptions, Progress } from '../../../src/weights/hub/settings.js';
+import { fetchUrl } from '../../../src/weights/hub/url.js';
 import { failure, golden, inFolder, readBytes } from '../../helpers.js';
 import { COMMIT, gitSha, type HubServer, type Misbehaviour, send, sha256, startHub } from './server.js';
 
 const CONFIG = await readBytes(golden('checkpoints', 'hf', 'config.json'));
 const WEIGHTS = await readBytes(golden('checkpoints', 'hf', 'model.safetensors'));
-const FILES = { 'config.json': CONFIG, 'model.safetensors': WEIGHTS };
+const FILES = {
+  'config.json': CONFIG,
+  'model.safetensors': WEIGHTS,
+  'plain.json': Buffer.from('{}'),
+  'empty.json': new Uint8Array(),
+};
 const BLOB = sha256(WEIGHTS);
 
 /** The environment that the tests change. */
@@ -79,6 +85,8 @@ describe('the Hub', () => {
       expect(await readlink(link)).to.equal(`../../blobs/${BLOB}`);
       expect(await readdir(join(folder, 'blobs'))).to.deep.equal([BLOB]);
       expect(await readdir(join(cacheDir, '.locks', 'models--a--model'))).to.deep.equal([]);
+      await fetch(join(cacheDir, 'b'), undefined, { revision: COMMIT });
+      expect(await readdir(join(cacheDir, 'b', 'models--a--model'))).not.to.include('refs'); // a commit stays what it is
     }));
 
   it('takes what Python has fetched, the blob or all of it', () =>
@@ -88,6 +96,10 @@ describe('the Hub', () => {
       await writeFile(join(folder, 'blobs', BLOB), WEIGHTS);
       await fetch(cacheDir);
       expect(server.takeSeen()).to.deep.equal(['HEAD /a/model/resolve/main/model.safetensors']);
+      // where there are no links Python keeps a file without a blob
+      await writeFile(join(folder, 'snapshots', COMMIT, 'plain.json'), '{}');
+      await (await openRepository('a/model', { cacheDir })).file('plain.json');
+      expect(server.takeSeen()).to.deep.equal(['HEAD /a/model/resolve/main/plain.json']);
       await mkdir(join(folder, 'refs'), { recursive: true });
       await writeFile(join(folder, 'refs', 'main'), COMMIT);
       const config = gitSha(CONFIG);
@@ -118,6 +130,13 @@ describe('the Hub', () => {
         return true;
       };
       expect(await fetch(cacheDir, down)).to.deep.equal(WEIGHTS);
+      for (const revision of ['main', COMMIT]) {
+        const repository = await openRepository('a/model', { cacheDir, revision });
+        server.takeSeen();
+        expect(await repository.file('preprocessor_config.json')).to.equal(undefined);
+        expect(await repository.file('another.json')).to.equal(undefined);
+        expect(server.takeSeen()).to.have.length(5); // it is not asked again
+      }
     }));
 
   it('goes on where a connection broke', () =>
@@ -129,13 +148,14 @@ describe('the Hub', () => {
           'content-length': WEIGHTS.length - start,
           ...(start > 0 && { 'content-range': `bytes ${start}-${WEIGHTS.length - 1}/${WEIGHTS.length}` }),
         });
-        response.write(WEIGHTS.subarray(start, start + 4000), () => response.destroy());
+        response.write(WEIGHTS.subarray(start, start + 3000), () => response.destroy());
         return true;
       };
       expect(await fetch(cacheDir, cut)).to.deep.equal(WEIGHTS);
       const ranges = server.seen.filter(({ url }) => url.startsWith('/large/')).map(({ headers }) => headers.range);
-      // 15,892 bytes, 4,000 at a time
-      expect(ranges.slice(-4)).to.deep.equal([undefined, 'bytes=4000-', 'bytes=8000-', 'bytes=12000-']);
+      // 15,892 bytes, 3,000 at a time: five attempts fail, which would be too many had they brought nothing
+      const starts = [3000, 6000, 9000, 12_000, 15_000].map((start) => `bytes=${start}-`);
+      expect(ranges.slice(-6)).to.deep.equal([undefined, ...starts]);
     }));
 
   it('goes on where a process was stopped, and starts anew where the server has no parts', () =>
@@ -183,6 +203,13 @@ describe('the Hub', () => {
       });
       const error = await failure(() => fetch(join(folder, 'long'), long));
       expect([error.code, error.got]).to.deep.equal(['E_NETWORK', 'status 429: wait 3600 seconds']);
+      const later = times(1, (_, response) => {
+        response.writeHead(503, { 'retry-after': new Date(Date.now() + 3_600_000).toUTCString() }).end();
+        return true;
+      });
+      expect((await failure(() => fetch(join(folder, 'later'), later))).got).to.match(
+        /^status 503: wait 3\d+ seconds$/,
+      );
     }));
 
   it('gives up where nothing comes', () =>
@@ -286,6 +313,32 @@ describe('the Hub', () => {
       expect(none).to.equal(undefined);
     }));
 
+  it('takes no name of a file from a server that is not one', () =>
+    inFolder(async (cacheDir) => {
+      for (const etag of ['"../../../refs/main"', '".."', '"a/b"', '""', 'W/"."']) {
+        const named: Misbehaviour = (_, response) => {
+          response.writeHead(200, { 'x-repo-commit': COMMIT, etag }).end();
+          return true;
+        };
+        const error = await failure(() => fetch(cacheDir, named));
+        expect([error.code, error.got], etag).to.deep.equal(['E_NETWORK', 'none that are in order']);
+      }
+      expect(await readdir(cacheDir)).to.deep.equal([]);
+    }));
+
+  it('takes an empty file, by a weak tag as well', () =>
+    inFolder(async (cacheDir) => {
+      const repository = await openRepository('a/model', { cacheDir });
+      expect(await readBytes((await repository.file('empty.json'))!)).to.deep.equal(new Uint8Array());
+      server.misbehave((_, response) => {
+        // neither its size, nor a checksum
+        response.writeHead(200, { 'x-repo-commit': COMMIT, etag: 'W/"weak"', 'transfer-encoding': 'chunked' }).end();
+        return true;
+      });
+      expect(await readBytes((await repository.file('other.json'))!)).to.deep.equal(new Uint8Array());
+      expect(await readdir(join(cacheDir, 'models--a--model', 'blobs'))).to.include('weak');
+    }));
+
   it('remembers what is not there, by commit', () =>
     inFolder(async (cacheDir) => {
       for (const count of [1, 0]) {
@@ -382,12 +435,33 @@ describe('the Hub', () => {
       const offline = await failure(() =>
         ConvNextV2Backbone.fromPretrained(`${url}?2`, { cacheDir, localFilesOnly: true }),
       );
-      expect(offline.code).to.equal('E_SOURCE');
+      expect([offline.code, offline.path]).to.deep.equal(['E_SOURCE', url]); // without what may be a key
       const open = await failure(() => ConvNextV2Backbone.fromPretrained('http://example.org/model.pth', { cacheDir }));
       expect([open.code, open.wanted]).to.deep.equal(['E_ARGUMENT', 'an https address, or the option sha256']);
       expect((await failure(() => ConvNextV2Backbone.fromPretrained(url, { cacheDir, sha256: 'x' }))).code).to.equal(
         'E_ARGUMENT',
       );
+      for (const name of ['%zz.pth', `${'long'.repeat(100)}.pth`, '%2e%2e%2f', '']) {
+        const error = await failure(() => fetchUrl(new URL(`${server.endpoint}/${name}`), { cacheDir }));
+        expect([error.code, error.got]).to.deep.equal(['E_SOURCE', 'status 404']);
+      }
+    }));
+
+  it('goes on with a plain URL where it stopped, if a checksum tells that it is the same file', () =>
+    inFolder(async (cacheDir) => {
+      const url = new URL(`${server.endpoint}/large/model.safetensors`);
+      for (const sha256 of [undefined, BLOB]) {
+        const stop = new AbortController();
+        const options = { cacheDir, sha256, signal: stop.signal, onProgress: () => stop.abort() };
+        server.misbehave((_, response) => {
+          response.writeHead(200, { 'content-length': WEIGHTS.length }).write(WEIGHTS.subarray(0, 1000));
+          return true;
+        });
+        expect((await failure(() => fetchUrl(url, options))).code).to.equal('E_ABORTED');
+        server.misbehave(undefined);
+        expect(await readBytes(await fetchUrl(url, { cacheDir, sha256 }))).to.deep.equal(WEIGHTS);
+        expect(server.seen.at(-1)!.headers.range).to.equal(sha256 && 'bytes=1000-');
+      }
     }));
 
   it('says where the cache cannot be written', () =>
