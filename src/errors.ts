@@ -86,6 +86,11 @@ function describe({ path, wanted, got, suggestion, reference }: Problem): string
 /** No name of ours is longer, and comparing a hostile one takes time that grows with its length. */
 const LONGEST_NAME = 200;
 
+/** Throws E_ARGUMENT for an argument that does not hold what it must. */
+export function requireThat(path: string, holds: boolean, wanted: string, got: unknown): void {
+  if (!holds) throw new ConvNextV2Error('E_ARGUMENT', { path, wanted, got: show(got) });
+}
+
 /** `did you mean "name"?` for the nearest known name, or undefined where none is near. */
 export function didYouMean(name: string, known: readonly string[]): string | undefined {
   const comparable = known.filter(({ length }) => length <= LONGEST_NAME);

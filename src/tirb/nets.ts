@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type * as tf from '@tensorflow/tfjs-core';
 import { packageFile } from '../config/package-files.js';
 import type { Detections, Detector, FeatureMaps, HeadModels, HeadPlugin, Scope } from '../contracts.js';
-import { ConvNextV2Error } from '../errors.js';
+import { ConvNextV2Error, requireThat } from '../errors.js';
 import { readLimits } from '../image/limits.js';
 import { resizeAndCrop, valueTables } from '../image/preprocess.js';
 import { asTensor, checkAlike } from '../image/to-pixels.js';
@@ -42,6 +42,7 @@ abstract class ProcessingNet<Model extends NetworkModel> extends ModelNetwork<Mo
 
   constructor(name: string, modelName: string, { config, processor, ...options }: ConvNextV2NetOptions) {
     super(name, modelName);
+    requireThat('config', config === undefined || config instanceof ConvNextV2Config, 'a ConvNextV2Config', config);
     this.#givenConfig = config;
     this.#given = processor;
     this.#options = options;
@@ -193,6 +194,9 @@ export class DetectorNet extends ModelNetwork<Detector> {
 
   constructor(options: DetectorNetOptions = {}) {
     super('DetectorNet', 'convnextv2_detector');
+    const { config } = options;
+    const isConfig = config === undefined || typeof config?.toJSON === 'function';
+    requireThat('config', isConfig, "a detector's config, as new FCOSConfig(...)", config);
     this.#options = options;
   }
 

@@ -18,6 +18,13 @@ export async function openConfigured(
   checkOptions(options);
   const opened = await openSource(source, options);
   const { config: given, ...others } = options;
+  if (given !== undefined && !opened.openCheckpoint) {
+    throw new ConvNextV2Error('E_SOURCE', {
+      path: String(source),
+      wanted: 'weights: the option config says what the model is',
+      got: 'a config alone',
+    });
+  }
   if (typeof given === 'string' || given instanceof URL) {
     const { config, origin } = await openSource(given, {
       ...others,

@@ -10,7 +10,7 @@ import type {
   Selection,
   Strict,
 } from '../contracts.js';
-import { ConvNextV2Error, show } from '../errors.js';
+import { requireThat } from '../errors.js';
 import { createScope } from '../nn/scope.js';
 import type { Registry } from '../registry.js';
 import { makeFolder, writeFileAtomically } from './atomic.js';
@@ -183,10 +183,6 @@ export async function buildModel<C, M>(
   } finally {
     await checkpoint?.close();
   }
-}
-
-function requireThat(path: string, holds: boolean, wanted: string, got: unknown): void {
-  if (!holds) throw new ConvNextV2Error('E_ARGUMENT', { path, wanted, got: show(got) });
 }
 
 /** Writes a file of JSON, whole or not at all. Throws E_OUTPUT. */

@@ -1,11 +1,11 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { AdamW, ConvNextV2Backbone, ConvNextV2Config, useBackend } from '../../src/index.js';
-import { ConvNextV2Net, toNetInput } from '../../src/tirb/index.js';
+import { ConvNextV2Net, DetectorNet, toNetInput } from '../../src/tirb/index.js';
 import { isManifestUrl } from '../../src/tirb/manifest.js';
 import { failure, inFolder } from '../helpers.js';
 
@@ -211,13 +211,20 @@ describe('a model as a NeuralNetwork', () => {
       const backbone = await ConvNextV2Backbone.fromConfig(config, { seed: 1 });
       await backbone.savePretrained(join(folder, 'model'));
       backbone.dispose();
-      await other.load(join(folder, 'model'));
-      await other.loadFromDisk(join(folder, 'model', 'config.json')); // with fresh weights
-      expect(other.serializeParams()).not.to.deep.equal(weights);
-      await other.loadFromDisk(join(folder, 'model'));
-      expect(other.serializeParams()).to.deep.equal(weights);
-      other.dispose();
+      const own = new ConvNextV2Net();
+      await own.load(join(folder, 'model'));
+      await own.loadFromDisk(join(folder, 'model', 'config.json')); // with fresh weights
+      expect(own.serializeParams()).not.to.deep.equal(weights);
+      await own.loadFromDisk(join(folder, 'model'));
+      expect(own.serializeParams()).to.deep.equal(weights);
+      own.dispose();
+      const alone = await failure(() => other.loadFromDisk(join(folder, 'model', 'config.json')));
+      expect([alone.code, alone.got]).to.deep.equal(['E_SOURCE', 'a config alone']);
 
+      appendFileSync(join(folder, 'convnextv2-shard2'), 'more');
+      expect((await failure(() => other.load(`${origin}/models`))).code).to.equal('E_WEIGHTS');
+      appendFileSync(join(folder, 'convnextv2-shard2'), new Uint8Array(4 * weights.length));
+      expect((await failure(() => other.load(`${origin}/models`))).code).to.equal('E_LIMIT');
       writeFileSync(join(folder, 'convnextv2-shard2'), new Uint8Array(3));
       expect((await failure(() => other.loadFromDisk(folder))).code).to.equal('E_WEIGHTS');
       for (const hostile of ['../secret', '/etc/hostname']) {
@@ -228,6 +235,17 @@ describe('a model as a NeuralNetwork', () => {
       server.close();
     });
     net.dispose();
+  });
+
+  it('says what is no config', async () => {
+    for (const config of [{ depths: [1] }, null, 'convnextv2-atto'] as any[]) {
+      expect((await failure(() => new ConvNextV2Net({ config }))).message).to.match(
+        /^E_ARGUMENT: config: wanted a ConvNextV2Config/,
+      );
+      expect((await failure(() => new DetectorNet({ config }))).message).to.match(
+        /^E_ARGUMENT: config: wanted a detector's config/,
+      );
+    }
   });
 
   it('says what is no source', async () => {

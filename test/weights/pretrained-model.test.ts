@@ -256,6 +256,15 @@ describe('fromPretrained', () => {
     expect(tf.memory().numTensors).to.equal(before);
   });
 
+  it('refuses a config for what has no weights', async () => {
+    for (const config of ['convnextv2-tiny', new ConvNextV2Config()]) {
+      const { message } = await failure(() => ConvNextV2Backbone.fromPretrained('convnextv2-atto', { config }));
+      expect(message).to.equal(
+        'E_SOURCE: convnextv2-atto: wanted weights: the option config says what the model is, got a config alone',
+      );
+    }
+  });
+
   it('refuses to make a model from what is no config of its own', async () => {
     const made = new ConvNextV2Config({ depths: [1], hiddenSizes: [4] });
     for (const config of [undefined, null, 'convnextv2-atto', {}, made.toJSON(), new ConvNextConfig()]) {
