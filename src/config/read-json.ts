@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
 
 /** Far above any config or index file (ImageNet-22k's labels are 1 MB), far below what would trouble the memory. */
-const MAX_BYTES = 8 * 2 ** 20;
+export const MAX_BYTES = 8 * 2 ** 20;
 
 /** Deeper than any config, shallow enough for everything that walks a parsed value by recursion. */
 export const MAX_DEPTH = 200;

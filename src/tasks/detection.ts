@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Detections, Detector } from '../contracts.js';
-import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import { ConvNextV2Error, didYouMean, requireThat, show } from '../errors.js';
 import { convertRgb } from '../image/convert-rgb.js';
 import { decodeImage } from '../image/decode.js';
 import type { ImageSource } from '../image/image-source.js';
@@ -114,29 +114,32 @@ function objectsOf({ boxes, scores, labels, masks }: Detections, { id2label }: D
 }
 
 function readOptions({ threshold = 0.5, classes, batchSize = 1 }: DetectOptions, config: Detector['config']) {
-  const isWanted = wanted({ threshold }, classes, config);
-  if (!Number.isSafeInteger(batchSize) || batchSize < 1) refuse('batchSize', 'a whole number of at least 1', batchSize);
+  const isWanted = wanted('threshold', threshold, classes, config);
+  const isCount = Number.isSafeInteger(batchSize) && batchSize >= 1;
+  requireThat('batchSize', isCount, 'a whole number of at least 1', batchSize);
   return { batchSize, isWanted };
 }
 
 /**
- * Tells which objects a call wants: those of at least a score, which goes by the name that the call has for it, and of these classes.
+ * Tells which objects a call wants: those of at least a score, which is an option of that name, and of these classes.
  * Throws E_ARGUMENT for what is no score, and for a class that the model does not have.
  */
 export function wanted(
-  named: Readonly<Record<string, number>>,
+  option: string,
+  least: number,
   classes: readonly string[] | undefined,
   { id2label }: Detector['config'],
 ): (found: Pick<DetectedObject, 'score' | 'label'>) => boolean {
-  const [[name, least]] = Object.entries(named);
-  if (!(least >= 0 && least <= 1)) refuse(name, 'a score from 0 to 1', least);
+  requireThat(option, least >= 0 && least <= 1, 'a score from 0 to 1', least);
   const known = Object.values(id2label);
-  for (const name of classes ?? []) {
-    if (!known.includes(name)) refuse('classes', 'names of classes of the model', name, didYouMean(name, known));
+  const unknown = classes?.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new ConvNextV2Error('E_ARGUMENT', {
+      path: 'classes',
+      wanted: 'names of classes of the model',
+      got: show(unknown),
+      suggestion: didYouMean(unknown, known),
+    });
   }
   return ({ score, label }) => score >= least && (classes?.includes(label) ?? true);
-}
-
-function refuse(path: string, wanted: string, got: unknown, suggestion?: string): never {
-  throw new ConvNextV2Error('E_ARGUMENT', { path, wanted, got: show(got), suggestion });
 }

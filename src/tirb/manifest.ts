@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { decode, MAX_BYTES, parseJson } from '../config/read-json.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { readModel } from '../keras/file-handler.js';
 import { checkModelJson } from '../keras/model-json.js';
@@ -14,12 +15,10 @@ export async function readManifest(manifest: unknown, file: string): Promise<tf.
 export const isManifestUrl = ({ protocol, pathname }: URL): boolean =>
   /^https?:$/.test(protocol) && /\/[^/.]*$|\.json$/.test(pathname);
 
-/** Bytes that a manifest may have: those of a network of thousands of tensors have some hundred thousand. */
-const MOST_OF_MANIFEST = 2 ** 26;
-
 /**
  * The weights of the manifest at a URL, or in the folder at the URL; the tensors are the caller's. All files are asked for with the
- * URL's query. Throws E_NETWORK where a file does not come, E_LIMIT where one is larger than it should be, E_CONFIG, E_WEIGHTS.
+ * URL's query. Throws E_NETWORK where a file does not come, E_LIMIT where one is larger than it should be, E_JSON, E_CONFIG,
+ * E_WEIGHTS.
  */
 export async function fetchManifest(url: URL, modelName: string): Promise<tf.NamedTensorMap> {
   const { pathname } = url;
@@ -27,13 +26,11 @@ export async function fetchManifest(url: URL, modelName: string): Promise<tf.Nam
   const folder = isFile ? pathname.slice(0, pathname.lastIndexOf('/')) : pathname.replace(/\/+$/, '');
   const at = (name: string): string => Object.assign(new URL(url), { pathname: `${folder}/${name}` }).href;
   const manifestUrl = isFile ? url.href : at(`${modelName}-weights_manifest.json`);
-  const manifest: unknown = await fetching(manifestUrl, async () =>
-    JSON.parse(new TextDecoder().decode(await fetchBytes(manifestUrl, MOST_OF_MANIFEST))),
-  );
-  const { json, groups } = checkModelJson(asModel(manifest), manifestUrl);
+  const manifest = new Uint8Array(await fetchBytes(manifestUrl, MAX_BYTES));
+  const { json, groups } = checkModelJson(asModel(parseJson(decode(manifest, manifestUrl), manifestUrl)), manifestUrl);
   const buffers: ArrayBuffer[] = [];
   for (const { paths, bytes } of groups) {
-    const files = await Promise.all(paths.map((path) => fetching(at(path), () => fetchBytes(at(path), bytes))));
+    const files = await Promise.all(paths.map((path) => fetchBytes(at(path), bytes)));
     const size = files.reduce((sum, { byteLength }) => sum + byteLength, 0);
     if (size !== bytes) {
       const wanted = `${bytes} bytes, as the manifest says`;
@@ -47,26 +44,21 @@ export async function fetchManifest(url: URL, modelName: string): Promise<tf.Nam
 
 const asModel = (weightsManifest: unknown) => ({ modelTopology: {}, weightsManifest });
 
-/** The file at a URL. Throws E_LIMIT as soon as it has more than `most` bytes, and what `fetch` throws. */
+/** The file at a URL. Throws E_NETWORK where it does not come, E_LIMIT as soon as it has more than `most` bytes. */
 async function fetchBytes(url: string, most: number): Promise<ArrayBuffer> {
-  const { body } = await tirb.fetchOrThrow(url);
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let left = most;
-  for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array<ArrayBuffer>>) {
-    left -= chunk.byteLength;
-    if (left < 0) throw new ConvNextV2Error('E_LIMIT', { path: url, wanted: `at most ${most} bytes`, got: 'more' });
-    chunks.push(chunk);
-  }
-  return new Blob(chunks).arrayBuffer();
-}
-
-/** Runs what fetches; what goes wrong there becomes an E_NETWORK. */
-async function fetching<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
-    return await work();
+    const { body } = await tirb.fetchOrThrow(url);
+    for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array<ArrayBuffer>>) {
+      left -= chunk.byteLength;
+      if (left < 0) break;
+      chunks.push(chunk);
+    }
   } catch (cause) {
-    if (cause instanceof ConvNextV2Error) throw cause;
     const got = cause instanceof Error ? cause.message : show(cause);
-    throw new ConvNextV2Error('E_NETWORK', { path, wanted: 'weights and their manifest', got }, { cause });
+    throw new ConvNextV2Error('E_NETWORK', { path: url, wanted: 'weights and their manifest', got }, { cause });
   }
+  if (left < 0) throw new ConvNextV2Error('E_LIMIT', { path: url, wanted: `at most ${most} bytes`, got: 'more' });
+  return new Blob(chunks).arrayBuffer();
 }

@@ -222,7 +222,7 @@ export class DetectorNet extends ModelNetwork<Detector> {
     { scoreThreshold = 0.5, classes }: DetectorNetCall = {},
   ): Promise<ObjectDetection[] | ObjectDetection[][]> {
     const { config } = this.model;
-    const isWanted = wanted({ scoreThreshold }, classes, config);
+    const isWanted = wanted('scoreThreshold', scoreThreshold, classes, config);
     const netInput = await toNetInput(input);
     const found = this.forwardInput(netInput).map((own, i) => {
       const size = { width: netInput.getInputWidth(i), height: netInput.getInputHeight(i) };

@@ -64,6 +64,7 @@ function work(task: Omit<Task, 'current'>, patience: number): Promise<FuzzReport
     const now = Atomics.load(current, 0);
     if (now === last && now > 0) {
       if (task.reader !== 'h5') console.log(`FOUND ${task.reader}, seed ${now}: more than ${patience} ms`);
+      clearInterval(watch);
       worker.terminate();
     }
     last = now;

@@ -231,6 +231,8 @@ describe('a model as a NeuralNetwork', () => {
         writeFileSync(join(folder, file), JSON.stringify([{ ...manifest[0], paths: [hostile] }]));
         expect((await failure(() => other.loadFromDisk(folder))).code).to.equal('E_CONFIG');
       }
+      writeFileSync(join(folder, file), '[{');
+      expect((await failure(() => other.load(`${origin}/models`))).code).to.equal('E_JSON');
       server.closeAllConnections();
       server.close();
     });

@@ -142,36 +142,40 @@ describe('kernels of backend simd', function () {
   });
 
   it('runs a stem, and a downsampling, in one call', async () => {
-    const of = (side: number, from: number, to: number, normed: number) => ({
-      '0.conv.weight': tensor([side, side, from, to], 2),
-      '0.conv.bias': tensor([to], 3),
-      '0.norm.weight': tensor([normed], 4),
-      '0.norm.bias': tensor([normed], 5),
-    });
-    type Parts = ReturnType<typeof of>;
-    const convolved = (x: tf.Tensor, parts: Parts) =>
-      tf.fused.conv2d({
-        x: x as tf.Tensor4D,
-        filter: parts['0.conv.weight'] as tf.Tensor4D,
-        bias: parts['0.conv.bias'] as tf.Tensor1D,
-        strides: parts['0.conv.weight'].shape[0],
-        pad: 'valid',
-      });
-    const normed = (x: tf.Tensor, parts: Parts) => layerNorm(x, parts['0.norm.weight'], parts['0.norm.bias'], 1e-6);
-    const stem = () => {
-      const [x, parts] = [map([2, 13, 19, 3]), of(4, 3, 10, 10)];
-      return runOp('convnextStem', { x, ...parts }, {}, () => normed(convolved(x, parts), parts));
-    };
-    expect(await compare('stem', stem))
-      .to.include({ patches: 1 })
-      .and.not.have.property('layerNorm');
-    const downsampling = () => {
-      const [x, parts] = [map([2, 5, 7, 6]), of(2, 6, 11, 6)];
-      return runOp('convnextDownsampling', { x, ...parts }, {}, () => convolved(normed(x, parts), parts));
-    };
-    expect(await compare('downsampling', downsampling))
-      .to.include({ patches: 1 })
-      .and.not.have.property('layerNorm');
+    type Layer = (x: tf.Tensor4D) => tf.Tensor4D;
+    for (const [kernel, shape, [side, to], normed, order] of [
+      [
+        'convnextStem',
+        [2, 13, 19, 3],
+        [4, 10],
+        10,
+        (conv: Layer, norm: Layer): Layer =>
+          (x) =>
+            norm(conv(x)),
+      ],
+      [
+        'convnextDownsampling',
+        [2, 5, 7, 6],
+        [2, 11],
+        6,
+        (conv: Layer, norm: Layer): Layer =>
+          (x) =>
+            conv(norm(x)),
+      ],
+    ] as const) {
+      const run = () => {
+        const [filter, bias] = [map([side, side, shape[3], to], 2), tensor([to], 3) as tf.Tensor1D];
+        const [gamma, beta] = [tensor([normed], 4), tensor([normed], 5)];
+        const parts = { '0.conv.weight': filter, '0.conv.bias': bias, '0.norm.weight': gamma, '0.norm.bias': beta };
+        const conv: Layer = (x) => tf.fused.conv2d({ x, filter, bias, strides: side, pad: 'valid' });
+        const norm: Layer = (x) => layerNorm(x, gamma, beta, 1e-6);
+        const x = map(shape);
+        return runOp(kernel, { x, ...parts }, {}, () => order(conv, norm)(x));
+      };
+      expect(await compare(kernel, run), kernel)
+        .to.include({ patches: 1 })
+        .and.not.have.property('layerNorm');
+    }
   });
 
   it('runs blocks one after the other, and frees what lies between', async () => {
