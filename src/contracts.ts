@@ -233,8 +233,11 @@ export interface CheckpointForms {
   ): Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Which differences between a model and a checkpoint throw; see `LoadReport`. */
-export type Strict = 'body' | 'all' | 'none';
+/**
+ * Which differences between a model and a checkpoint throw: `body` a mis-shaped tensor, or one that the checkpoint lacks for the
+ * model without its head; `model` also one that it lacks for the head; `all` any difference; `none` no difference. See `LoadReport`.
+ */
+export type Strict = 'body' | 'model' | 'all' | 'none';
 
 /** What came of matching a checkpoint to a model, by name. */
 export interface LoadReport {

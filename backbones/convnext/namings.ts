@@ -1,4 +1,5 @@
 import type { Naming, RenamedTensor, StoredTensor } from '../../src/contracts.js';
+import { cutPrefix } from '../../src/weights/prefix.js';
 import { permuted } from '../../src/weights/strided.js';
 
 /*
@@ -151,7 +152,7 @@ interface NamingOptions {
   readonly write?: Naming['write'];
 }
 
-/** Names by a table, under any prefix: that of the stem's convolution is taken from all names that have it. */
+/** Names by a table, under any prefix: that of the stem's convolution is cut from all names, see `cutPrefix`. */
 function naming({ name, signs, table, normalise = (name) => name, form = ownForm, write }: NamingOptions): Naming {
   return {
     name,
@@ -165,21 +166,18 @@ function naming({ name, signs, table, normalise = (name) => name, form = ownForm
       // the shortest: what wraps several copies of a model, as a detector with a mean teacher, names its own first
       const prefix = prefixes.filter(isPrefix).sort((a, b) => a.length - b.length)[0];
       if (prefix === undefined) return undefined;
-      const rows = typeof table === 'function' ? table(new Set(cut(names.keys(), prefix))) : table;
+      const cut = cutPrefix(names.keys(), prefix);
+      const rows = typeof table === 'function' ? table(new Set(cut.keys())) : table;
       const own = translate(rows, 'read');
       const renamed = new Map<string, RenamedTensor>();
-      for (const [full, stored] of names) {
-        const found = own(full.startsWith(prefix) ? full.slice(prefix.length) : full);
+      for (const [name, full] of cut) {
+        const [stored, found] = [names.get(full)!, own(name)];
         if (found !== undefined) renamed.set(stored, { name: found, ...form(found, tensors.get(stored)!, stored) });
       }
       return renamed;
     },
     write,
   };
-}
-
-function* cut(names: Iterable<string>, prefix: string): Iterable<string> {
-  for (const name of names) if (name.startsWith(prefix)) yield name.slice(prefix.length);
 }
 
 type ShapeOf = (own: string, shape: readonly number[], width: number) => readonly number[];

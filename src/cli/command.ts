@@ -13,9 +13,18 @@ export interface Command {
 type Options = NonNullable<ParseArgsConfig['options']>;
 type Parsed<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allowPositionals: true }>>;
 
+/** The options that every command has. */
+const COMMON = { quiet: { type: 'boolean' } } as const;
+
+/** The help of these. */
+export const COMMON_HELP = '  --quiet              no progress and no notes on stderr: errors alone';
+
 /** Reads the options and the other arguments. Throws E_USAGE for an option that is not there, and for a value that is missing. */
 export function readArgs<O extends Options>(args: readonly string[], options: O): Parsed<O> {
-  const parsed = parse(args, options);
+  const { values, positionals } = parse(args, { ...options, ...COMMON });
+  const { quiet, ...own } = values as Record<string, unknown>;
+  isQuiet = quiet === true;
+  const parsed = { values: own, positionals } as Parsed<O>;
   for (const [name, value] of Object.entries(parsed.values)) if (value === '') refuseEmpty(`--${name}`);
   if (parsed.positionals.includes('')) refuseEmpty('arguments');
   return parsed;
@@ -114,6 +123,14 @@ export function reportFailure(picture: string, failure: unknown): Failure {
   return { picture, error };
 }
 
+/** Whether the command was called with --quiet. */
+let isQuiet = false;
+
+/** Says something on stderr that is not an error. */
+export function note(text: string): void {
+  if (!isQuiet) console.error(oneLine(text));
+}
+
 /** Writes text to stdout. Throws E_OUTPUT where nobody takes it, with the system's error as the cause. */
 export function print(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -125,8 +142,27 @@ export function print(text: string): Promise<void> {
   });
 }
 
-/** Says how far the work is, on a terminal only and in one line; an empty text wipes it. */
+/** Says on stderr how far the work is; an empty text wipes what a terminal shows. */
 export function progress(text: string): void {
-  const { stderr } = process;
-  if (stderr.isTTY) stderr.write(`\r\x1b[K${oneLine(text).slice(0, (stderr.columns || 80) - 1)}`);
+  if (!isQuiet) showProgress(text);
 }
+
+/** Milliseconds between two lines of progress where there is no terminal. */
+const LINE_EVERY = 10_000;
+
+/** Shows progress on a terminal in one line that is written over, elsewhere as a new line every ten seconds. */
+export function createProgress(
+  stream: { readonly isTTY?: boolean; readonly columns?: number; write(text: string): unknown },
+  now: () => number = () => performance.now(),
+): (text: string) => void {
+  let last = now();
+  return (text) => {
+    if (stream.isTTY) stream.write(`\r\x1b[K${oneLine(text).slice(0, (stream.columns || 80) - 1)}`);
+    else if (text !== '' && now() - last >= LINE_EVERY) {
+      last = now();
+      stream.write(`${oneLine(text)}\n`);
+    }
+  };
+}
+
+const showProgress = createProgress(process.stderr);

@@ -1,8 +1,10 @@
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
 import { type FeatureMapData, openExtractor } from '../tasks/extractor.js';
 import {
+  COMMON_HELP,
   type Command,
   json,
+  note,
   print,
   progress,
   readArgs,
@@ -12,40 +14,47 @@ import {
   table,
 } from './command.js';
 import { FORMATS } from './formats.js';
-import { findInputs, type Input } from './inputs.js';
-import { chooseModel, describeSource, MODEL_OPTIONS, openModel, warnUntrained } from './model.js';
+import { contentOf, findInputs, type Input, PICTURES_HELP } from './inputs.js';
+import {
+  chooseModel,
+  describeSource,
+  MODEL_HELP,
+  MODEL_OPTIONS,
+  MODEL_OPTIONS_HELP,
+  openModel,
+  warnUntrained,
+} from './model.js';
 import { type OutputOptions, openOutput } from './output.js';
 
 const HELP = `Turns pictures into multi-scale feature maps.
 
 Usage: convnextv2 features PICTURES... --model SOURCE [OPTIONS]
 
-  PICTURES               files, folders with pictures in them at any depth, and patterns such as 'photos/**/*.jpg'
-  --model SOURCE         a folder with config.json and model.safetensors, a file of these, or a shipped config such as
-                         convnextv2-atto (then the weights are fresh and untrained)
-  --out-features NAMES   which maps, as stage2,stage3,stage4; default: those of the backbone that wrote SOURCE, or of
-                         any other model last_hidden_state
-  --pool                 the mean of each map, a vector, instead of the map; of a whole model its pooler_output
-  --out DIR              where to write; what is there already, of the same pictures by the same model, is not done
-                         again; default: nothing is written
-  --again                do what is there already again
-  --format FORMAT        safetensors: NAME.safetensors for each picture (default); npy: NAME.MAP.npy for each map;
-                         json, parquet: features.json or features.parquet for all
-  --picture              also write NAME.features.png, a picture of the maps of each
-  --batch-size N         how many pictures are computed at once; default 4
-  --config NAME          in place of the weights' own: a file, or the name of a config that ships
-  --seed N               for fresh weights; default 0
-  --backend NAME         auto, simd, tensorflow, cpu; default auto
-  --json                 print JSON instead of a table
+${PICTURES_HELP}
+${MODEL_HELP}
+  --out-features NAMES which maps, as stage2,stage3,stage4; default: those of the backbone that wrote SOURCE, or of
+                       any other model last_hidden_state
+  --pool               the mean of each map, a vector, instead of the map; of a whole model its pooler_output
+  --out DIR            where to write; what is there already, of the same pictures by the same model, is not done
+                       again; default: nothing is written
+  --again              do what is there already again
+  --format FORMAT      safetensors: NAME.safetensors for each picture (default); npy: NAME.MAP.npy for each map;
+                       json, parquet: features.json or features.parquet for all
+  --picture            also write NAME.features.png, a picture of the maps of each
+  --batch-size N       how many pictures are computed at once; default 4
+  --json               print JSON instead of a table
+${MODEL_OPTIONS_HELP.replace('--format NAME       ', '--source-format NAME')}
+${COMMON_HELP}
 
 Examples:
-  convnextv2 features cat.png --model ./convnextv2-tiny --out-features stage2,stage3,stage4 --out features --picture
+  convnextv2 features cat.png --model facebook/convnextv2-tiny-1k-224 --out-features stage2,stage3,stage4 --out features --picture
   convnextv2 features photos --model ./convnextv2-tiny --pool --out features --format parquet
-  convnextv2 features *.jpg --model convnextv2-atto --json
+  convnextv2 features *.jpg --model convnextv2-atto --random-weights --json
 `;
 
 const OPTIONS = {
   ...MODEL_OPTIONS,
+  'source-format': { type: 'string' },
   'out-features': { type: 'string' },
   pool: { type: 'boolean', default: false },
   out: { type: 'string' },
@@ -76,15 +85,16 @@ async function run(args: readonly string[]): Promise<number> {
   const names = values['out-features'];
   const outFeatures = names === undefined ? undefined : readNames('--out-features', names);
   const pool = values.pool ? 'mean' : 'none';
-  const choice = await chooseModel('features', positionals, values);
+  // --format is that of the files to write
+  const choice = await chooseModel('features', positionals, { ...values, format: values['source-format'] });
   const { source, seed, backend, trained } = choice;
 
   const { inputs, failures: none } = await findInputs(positionals);
-  const settings = { source: await describeSource(source), outFeatures, pool, seed, backend: backend.name, batchSize };
+  const settings = { source: await describeSource(choice), outFeatures, pool, seed, backend: backend.name, batchSize };
   const output = target && (await openOutput(target, settings, inputs));
   const finishedBefore = output?.finished.size ?? 0;
   if (finishedBefore > 0) {
-    console.error(`${finishedBefore} of ${inputs.length} pictures were finished before (--again does them again)`);
+    note(`${finishedBefore} of ${inputs.length} pictures were finished before (--again does them again)`);
   }
 
   const results: Result[] = [];
@@ -96,9 +106,10 @@ async function run(args: readonly string[]): Promise<number> {
     );
     const start = performance.now();
     let done = 0;
-    const pictures = todo.map(({ picture }) => picture);
-    for await (const { path: picture, result, error } of extractor.extract(pictures, { batchSize })) {
+    const pictures = todo.map(contentOf);
+    for await (const { result, error } of extractor.extract(pictures, { batchSize })) {
       const input = todo[done++];
+      const { picture } = input;
       try {
         if (error) throw error;
         if (output?.finished.has(input.name)) continue;

@@ -2,10 +2,18 @@ import { stat } from 'node:fs/promises';
 import { basename, extname, join, sep } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { ConvNextV2Error } from '../errors.js';
+import { overLimit, readLimits } from '../image/limits.js';
+
+/** The help of the commands that take pictures. */
+export const PICTURES_HELP = `  PICTURES             files, folders with pictures in them at any depth, patterns such as 'photos/**/*.jpg', and - for
+                       a picture on standard input`;
 
 /** A picture of the command line. */
 export interface Input {
+  /** Its path; - for standard input. */
   readonly picture: string;
+  /** What came on standard input. */
+  readonly bytes?: Uint8Array;
   /** What to call its files, without their endings; no other input's is called so. From a folder, with folders in it. */
   readonly name: string;
 }
@@ -17,9 +25,9 @@ export const DRAWING = '.features.png';
 /** The classes of a picture's pixels, and a picture of them, as `segment` calls them. */
 export const CLASSES = '.classes.png';
 export const OVERLAY = '.overlay.png';
-/** What we write ourselves is not taken for a picture where folders are searched. */
 /** The picture of what was found in a picture, as `detect --out` calls it. */
 export const DETECTIONS = '.detections.png';
+/** What we write ourselves is not taken for a picture where folders are searched. */
 const OURS = [DRAWING, CLASSES, OVERLAY, DETECTIONS];
 
 /**
@@ -29,6 +37,9 @@ const OURS = [DRAWING, CLASSES, OVERLAY, DETECTIONS];
 export async function findInputs(
   args: readonly string[],
 ): Promise<{ readonly inputs: readonly Input[]; readonly failures: readonly ConvNextV2Error[] }> {
+  if (args.indexOf(STDIN) !== args.lastIndexOf(STDIN)) {
+    throw new ConvNextV2Error('E_USAGE', { path: STDIN, wanted: 'standard input once', got: 'more than once' });
+  }
   const found = await Promise.all(args.map(find));
   const failures = found.flatMap((inputs, i) => {
     if (inputs.length > 0) return [];
@@ -38,7 +49,27 @@ export async function findInputs(
   return { inputs: named(found.flat()), failures };
 }
 
+/** The argument that stands for standard input. */
+const STDIN = '-';
+
+/** A picture on standard input. Throws E_LIMIT where it is larger than a picture file may be. */
+async function readStandardInput(): Promise<Input> {
+  const { maxBytes } = readLimits({});
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of process.stdin) {
+    size += part.length;
+    if (size > maxBytes) overLimit('maxBytes', 'standard input', `at most ${maxBytes} bytes`, `${size} bytes or more`);
+    parts.push(part);
+  }
+  return { picture: STDIN, bytes: new Uint8Array(Buffer.concat(parts)), name: 'stdin' };
+}
+
+/** What to decode of an input. */
+export const contentOf = ({ picture, bytes }: Input): string | Uint8Array => bytes ?? picture;
+
 async function find(path: string): Promise<readonly Input[]> {
+  if (path === STDIN) return [await readStandardInput()];
   const there = await stat(path).catch(() => undefined);
   if (there?.isDirectory()) return search(path, IN_A_FOLDER);
   // a file may be called like a pattern
@@ -60,12 +91,12 @@ async function search(folder: string, pattern: string): Promise<readonly Input[]
 /** With names as those of the pictures, less their endings, and a number where another one's are called so. */
 function named(inputs: readonly Input[]): readonly Input[] {
   const taken = new Set<string>();
-  return inputs.map(({ picture, name: file }) => {
+  return inputs.map(({ name: file, ...input }) => {
     const own = file.slice(0, file.length - extname(file).length);
     let name = own;
     // not every file system tells a from A
     for (let i = 2; taken.has(name.toLowerCase()); i++) name = `${own}-${i}`;
     taken.add(name.toLowerCase());
-    return { picture, name };
+    return { ...input, name };
   });
 }

@@ -8,7 +8,7 @@ import type { Input } from './inputs.js';
 export const STATE = '.convnextv2';
 
 /** A picture that is done: what it was, and the files that were made of it, seen from the output folder. */
-interface Entry extends Input {
+interface Entry extends Omit<Input, 'bytes'> {
   readonly size: number;
   /** In milliseconds since 1970. */
   readonly modified: number;
@@ -81,9 +81,11 @@ export async function openJournal(
 }
 
 /** What tells whether a picture is the one that it was; of one that is not there, what no entry has. */
-async function stampOf(input: Input): Promise<Omit<Entry, 'files'>> {
-  const { size, mtimeMs } = await stat(input.picture).catch(() => ({ size: -1, mtimeMs: 0 }));
-  return { ...input, size, modified: mtimeMs };
+async function stampOf({ name, picture, bytes }: Input): Promise<Omit<Entry, 'files'>> {
+  // standard input holds another picture each time
+  if (bytes) return { name, picture, size: bytes.length, modified: Date.now() };
+  const { size, mtimeMs } = await stat(picture).catch(() => ({ size: -1, mtimeMs: 0 }));
+  return { name, picture, size, modified: mtimeMs };
 }
 
 async function allThere(out: string, files: readonly string[]): Promise<boolean> {

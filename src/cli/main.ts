@@ -70,9 +70,9 @@ async function run([name, ...args]: readonly string[]): Promise<number> {
   return command.run(args);
 }
 
-/** A fault of the caller's, or of the work? */
+/** 2 where the command was called wrongly, 1 where the work failed. */
 function exitCodeOf(error: unknown): number {
-  return error instanceof ConvNextV2Error && error.code === 'E_USAGE' ? 2 : 1;
+  return error instanceof ConvNextV2Error && (error.code === 'E_USAGE' || error.code === 'E_ARGUMENT') ? 2 : 1;
 }
 
 function report(error: unknown): void {

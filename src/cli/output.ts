@@ -3,7 +3,7 @@ import { decodeImage } from '../image/decode.js';
 import { encodePng, featurePicture } from '../image/draw.js';
 import type { FeatureMapData } from '../tasks/extractor.js';
 import { type Format, writeFile, writeMaps } from './formats.js';
-import { DRAWING, type Input } from './inputs.js';
+import { contentOf, DRAWING, type Input } from './inputs.js';
 import { openJournal } from './journal.js';
 import { merge } from './merge.js';
 
@@ -40,7 +40,7 @@ export async function openOutput(
     async write(input, maps) {
       const files = await writeMaps(format, out, input.name, maps);
       const drawings = draw === 'picture' ? [`${input.name}${DRAWING}`] : [];
-      for (const file of drawings) await writeFile(join(out, file), await drawn(input.picture, maps));
+      for (const file of drawings) await writeFile(join(out, file), await drawn(input, maps));
       await journal.add(input, [...files, ...drawings]);
       return [...(isOneFile ? [] : files), ...drawings].map((file) => join(out, file));
     },
@@ -56,9 +56,9 @@ export async function openOutput(
   };
 }
 
-async function drawn(picture: string, maps: readonly FeatureMapData[]): Promise<Uint8Array> {
+async function drawn(input: Input, maps: readonly FeatureMapData[]): Promise<Uint8Array> {
   const tiles = maps.map(({ name, data, shape: [height, width, channels] }) => {
     return { name, data, height, width, channels };
   });
-  return encodePng(featurePicture(await decodeImage(picture), tiles));
+  return encodePng(featurePicture(await decodeImage(contentOf(input)), tiles));
 }

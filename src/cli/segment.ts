@@ -6,26 +6,24 @@ import { classColours } from '../image/palette.js';
 import { segmentationPicture } from '../image/segmentation-picture.js';
 import { pipeline } from '../tasks/pipeline.js';
 import type { Segmentation } from '../tasks/segmentation.js';
-import { type Command, json, print, progress, readArgs, reportFailure, table } from './command.js';
+import { COMMON_HELP, type Command, json, print, progress, readArgs, reportFailure, table } from './command.js';
 import { writeFile } from './formats.js';
-import { CLASSES, findInputs, type Input, OVERLAY } from './inputs.js';
-import { chooseModel, MODEL_OPTIONS, openModel, warnUntrained } from './model.js';
+import { CLASSES, contentOf, findInputs, type Input, OVERLAY, PICTURES_HELP } from './inputs.js';
+import { chooseModel, MODEL_HELP, MODEL_OPTIONS, MODEL_OPTIONS_HELP, openModel, warnUntrained } from './model.js';
 import { readViews, VIEW_HELP, VIEW_OPTIONS } from './views.js';
 
 const HELP = `Says what each pixel of pictures shows, by a trained segmenter.
 
 Usage: convnextv2 segment PICTURES... --model SOURCE [OPTIONS]
 
-  PICTURES           files, folders with pictures in them at any depth, and patterns such as 'photos/**/*.jpg'
-  --model SOURCE     a folder with config.json and model.safetensors, a file of these, or a shipped config such as
-                     upernet_convnextv2-tiny (then the weights are fresh and untrained)
-  --out DIR          where to write NAME${CLASSES}, whose values are the indices of the classes, and NAME${OVERLAY},
-                     the picture with the classes as colours and a legend; default: nothing is written
+${PICTURES_HELP}
+${MODEL_HELP}
+  --out DIR            where to write NAME${CLASSES}, whose values are the indices of the classes, and NAME${OVERLAY},
+                       the picture with the classes as colours and a legend; default: nothing is written
 ${VIEW_HELP}
-  --config NAME      in place of the weights' own: a file, or the name of a config that ships
-  --seed N           for fresh weights; default 0
-  --backend NAME     auto, simd, tensorflow, cpu; default auto
-  --json             print JSON instead of a table
+  --json               print JSON instead of a table
+${MODEL_OPTIONS_HELP}
+${COMMON_HELP}
 
 Examples:
   convnextv2 segment street.jpg --model ./upernet-convnext-tiny --out segments
@@ -54,7 +52,7 @@ async function run(args: readonly string[]): Promise<number> {
     const onProgress = ({ done, total }: { readonly done: number; readonly total: number }) =>
       progress(`${picture} (${i + 1} of ${inputs.length}): ${done} of ${total} windows`);
     try {
-      const result = await segmentPicture(picture, { ...views, onProgress });
+      const result = await segmentPicture(contentOf(input), { ...views, onProgress });
       const files = values.out === undefined ? [] : await write(values.out, input, result, segmentPicture.config);
       progress('');
       if (values.json) pictures.push(summary(picture, result, files));
@@ -73,15 +71,18 @@ async function run(args: readonly string[]): Promise<number> {
 /** Writes both files of a picture. Throws E_OUTPUT. */
 async function write(
   out: string,
-  { name, picture }: Input,
+  input: Input,
   { classes: data, width, height, segments }: Segmentation,
   { numLabels }: { readonly numLabels: number },
 ): Promise<readonly string[]> {
   const map = { data, width, height };
   const colours = classColours(numLabels);
-  const files = [join(out, `${name}${CLASSES}`), join(out, `${name}${OVERLAY}`)];
+  const files = [join(out, `${input.name}${CLASSES}`), join(out, `${input.name}${OVERLAY}`)];
   await writeFile(files[0], encodeLabelPng(map, colours));
-  await writeFile(files[1], await encodePng(segmentationPicture(await decodeImage(picture), map, segments, colours)));
+  await writeFile(
+    files[1],
+    await encodePng(segmentationPicture(await decodeImage(contentOf(input)), map, segments, colours)),
+  );
   return files;
 }
 

@@ -26,7 +26,10 @@ export async function openClassificationPipeline(
   options: Omit<AutoOptions, 'outFeatures' | 'outIndices' | 'outputHiddenStates'> = {},
 ): Promise<ImageClassificationPipeline> {
   const processor = await AutoImageProcessor.fromPretrained(source, options);
-  const model = await AutoModelForImageClassification.fromPretrained(source, options);
+  const model = await AutoModelForImageClassification.fromPretrained(source, {
+    ...options,
+    strict: options.strict ?? 'model',
+  });
   const { config } = model;
   if (config.numLabels < 1) {
     model.dispose();

@@ -48,7 +48,9 @@ export async function openDetectionPipeline(
   source: string | URL,
   options: DetectionPipelineOptions = {},
 ): Promise<ObjectDetectionPipeline> {
-  return detectionPipeline(await AutoModelForObjectDetection.fromPretrained(source, options));
+  return detectionPipeline(
+    await AutoModelForObjectDetection.fromPretrained(source, { ...options, strict: options.strict ?? 'model' }),
+  );
 }
 
 /** `pipeline('instance-segmentation', source, options)`. */
@@ -56,7 +58,9 @@ export async function openInstancePipeline(
   source: string | URL,
   options: DetectionPipelineOptions = {},
 ): Promise<ObjectDetectionPipeline> {
-  return detectionPipeline(await AutoModelForInstanceSegmentation.fromPretrained(source, options));
+  return detectionPipeline(
+    await AutoModelForInstanceSegmentation.fromPretrained(source, { ...options, strict: options.strict ?? 'model' }),
+  );
 }
 
 function detectionPipeline(model: Detector): ObjectDetectionPipeline {

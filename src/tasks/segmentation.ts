@@ -48,7 +48,10 @@ export async function openSegmentationPipeline(
   source: string | URL,
   options: Omit<AutoOptions, 'outFeatures' | 'outIndices' | 'outputHiddenStates'> = {},
 ): Promise<SemanticSegmentationPipeline> {
-  const model = await AutoModelForSemanticSegmentation.fromPretrained(source, options);
+  const model = await AutoModelForSemanticSegmentation.fromPretrained(source, {
+    ...options,
+    strict: options.strict ?? 'model',
+  });
   const processor = await SegformerImageProcessor.fromPretrained(source, options).catch((error) => {
     model.dispose();
     throw error;

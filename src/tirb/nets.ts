@@ -170,7 +170,7 @@ export class ConvNextV2ClassifierNet extends ProcessingNet<ConvNextV2ForImageCla
   }
 
   protected openModel(source: string | URL, options: PretrainedOptions): Promise<ConvNextV2ForImageClassification> {
-    return ConvNextV2ForImageClassification.fromPretrained(source, options);
+    return ConvNextV2ForImageClassification.fromPretrained(source, { ...options, strict: options.strict ?? 'model' });
   }
 }
 
@@ -255,7 +255,8 @@ export class DetectorNet extends ModelNetwork<Detector> {
   }
 
   protected open(source: string | URL): Promise<Detector> {
-    return AutoModelForObjectDetection.fromPretrained(source, this.#options);
+    const { strict = 'model', ...options } = this.#options;
+    return AutoModelForObjectDetection.fromPretrained(source, { ...options, strict });
   }
 }
 

@@ -17,15 +17,18 @@ import type {
 } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { defaultRegistry, type Registry } from '../registry.js';
+import { type ClassOptions, withClasses } from './classes.js';
 import { openConfigured } from './derive.js';
 import { withBackbones } from './head-namings.js';
 import {
   buildModel,
+  type FreshOptions,
   type ModelKind,
   type ModelOptions,
   openModel,
   type PretrainedOptions,
 } from './pretrained-model.js';
+import { checkOptions, MODEL_OPTIONS } from './pretrained-options.js';
 import type { ModelSource, SourceOptions } from './source.js';
 
 /** The plugin for the `model_type` of an opened source. Throws E_CONFIG where it has none, E_PLUGIN for an unknown one. */
@@ -50,10 +53,14 @@ export const AutoConfig = {
   /** Throws E_SOURCE, E_JSON, E_CONFIG, E_OUT_FEATURES, E_PLUGIN. */
   async fromPretrained(
     source: string | URL,
-    { registry = defaultRegistry(), ...options }: Selection & SourceOptions & Pick<ModelOptions, 'registry'> = {},
+    {
+      registry = defaultRegistry(),
+      ...options
+    }: Selection & ClassOptions & SourceOptions & Pick<ModelOptions, 'registry'> = {},
   ): Promise<unknown> {
     const opened = await openConfigured(source, formsOf(registry.all), options);
-    return pluginOf(opened, registry.all).readConfig(opened.config, opened.origin, options);
+    const config = withClasses(opened.config, options);
+    return pluginOf(opened, registry.all).readConfig(config, opened.origin, options);
   },
 };
 
@@ -76,13 +83,17 @@ function auto<P extends Plugin, Model>(
       return (await openModel(kindOf(pluginOf(opened, plugins), registry), opened, options)).model;
     },
 
-    /** A model with fresh weights. */
+    /** A model with fresh weights: of a config, or of the config of a source, such as the name of a shipped one. */
     async fromConfig(
-      config: { readonly modelType: string },
-      { registry = defaultRegistry(), seed }: Pick<ModelOptions, 'seed' | 'registry'> = {},
+      config: { readonly modelType: string } | string | URL,
+      { registry = defaultRegistry(), ...options }: Omit<FreshOptions, 'layout'> = {},
     ): Promise<Model> {
+      if (typeof config === 'string' || config instanceof URL) {
+        return this.fromPretrained(config, { registry, ...options, weights: 'random' });
+      }
+      checkOptions(options, MODEL_OPTIONS);
       const kind = kindOf(listIn(registry).get(config.modelType), registry);
-      return (await buildModel(kind, config, undefined, { seed })).model;
+      return (await buildModel(kind, config, undefined, options)).model;
     },
   };
 }
@@ -173,9 +184,9 @@ const kindOf = (plugin: Plugin, registry: Registry): ModelKind<unknown, Backbone
 const AutoAny = auto<Plugin, Backbone | HeadModels[HeadTask]>((registry) => registry.all, kindOf);
 
 /**
- * A model of any registered kind, a head on its backbone or a backbone alone: by the name of a shipped config, as
- * `upernet_convnextv2-tiny`, a file, a folder, or the contents of a config file. Without a checkpoint its weights are fresh.
- * Throws as `AutoBackbone.fromPretrained`.
+ * A model of any registered kind, a head on its backbone or a backbone alone: of a source with its weights, or of the contents of
+ * a config file with fresh ones. `createModel('upernet_convnextv2-tiny', { weights: 'random' })` makes one of a config that ships
+ * with the package. Throws as `AutoBackbone.fromPretrained`.
  */
 export async function createModel(
   source: string | URL | Readonly<Record<string, unknown>>,
@@ -184,5 +195,6 @@ export async function createModel(
   if (typeof source === 'string' || source instanceof URL) return AutoAny.fromPretrained(source, options);
   const { registry = defaultRegistry() } = options;
   const kind = kindOf(pluginOf({ config: source, origin: FROM_CODE }, registry.all), registry);
-  return (await buildModel(kind, kind.readConfig(source, FROM_CODE, options), undefined, options)).model;
+  const config = kind.readConfig(withClasses(source, options), FROM_CODE, options);
+  return (await buildModel(kind, config, undefined, options)).model;
 }

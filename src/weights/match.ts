@@ -15,6 +15,11 @@ export interface FillOptions {
   readonly strict?: Strict;
   /** For what no checkpoint gives. Default: another one each time. */
   readonly seed?: number;
+  /**
+   * The shapes that parameters have in a model with the checkpoint's own classes, by name, where a model with other classes is
+   * made. What has another shape there is initialized anew, unless `strict` is `model` or `all`.
+   */
+  readonly ownShapes?: ReadonlyMap<string, readonly number[]>;
   /** Called after each tensor. */
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -22,14 +27,15 @@ export interface FillOptions {
 /**
  * Gives every parameter its values: those of the checkpoint under its name, fresh ones otherwise. Which differences throw
  * (E_WEIGHTS, listing all, before anything is read): `body` a mis-shaped tensor, a wrong dtype, a missing body parameter or
- * nothing matching at all; `all` any difference; `none` nothing. After an error no parameter holds values.
+ * nothing matching at all; `model` also a missing parameter of the head; `all` any difference; `none` nothing. After an error no
+ * parameter holds values.
  */
 export async function fillParameters(
   parameters: ReadonlyMap<string, DeclaredParameter>,
   checkpoint: Checkpoint | undefined,
-  { prefix, strict = 'body', seed = anySeed(), onProgress }: FillOptions = {},
+  { prefix, strict = 'body', seed = anySeed(), ownShapes, onProgress }: FillOptions = {},
 ): Promise<LoadReport> {
-  const plan = match(parameters, checkpoint, prefix);
+  const plan = match(parameters, checkpoint, prefix, ownShapes);
   if (checkpoint) refuse(differences(plan, checkpoint, strict));
   const nonFinite: string[] = [];
   const total = [...parameters.values()].reduce((bytes, { size }) => bytes + 4 * size, 0);
@@ -59,6 +65,8 @@ interface Match {
   readonly storedName: string;
   readonly wanted: string;
   readonly got: string;
+  /** Whether the checkpoint has it for other classes. */
+  readonly isReplaced?: boolean;
 }
 
 interface Plan {
@@ -75,6 +83,7 @@ function match(
   parameters: ReadonlyMap<string, DeclaredParameter>,
   checkpoint: Checkpoint | undefined,
   prefix: string | undefined,
+  ownShapes: FillOptions['ownShapes'],
 ): Plan {
   const storedName = (name: string) => checkpoint?.storedNames?.get(name) ?? name;
   const unused = new Set([...(checkpoint?.tensors.keys() ?? [])].filter((name) => !name.endsWith(BATCH_COUNT)));
@@ -88,14 +97,19 @@ function match(
     }
     unused.delete(name);
     const tensor = checkpoint!.tensors.get(name)!;
-    const state = fits(parameter, tensor) ? 'loaded' : 'mis-shaped';
     const got = `${tensor.dtype} [${tensor.shape.join(', ')}]`;
-    return { parameter, state, name, storedName: storedName(name), wanted: `F32 ${size}`, got };
+    const found = { parameter, name, storedName: storedName(name), wanted: `F32 ${size}` };
+    if (fits(parameter, tensor)) return { ...found, state: 'loaded', got };
+    const isReplaced = ownShapes !== undefined && fits(parameter, tensor, ownShapes.get(parameter.name));
+    return isReplaced
+      ? { ...found, state: 'new', got: `${got}, of a model for other classes`, isReplaced }
+      : { ...found, state: 'mis-shaped', got };
   });
   return { matches, unused: [...unused].map(storedName) };
 }
 
-function namesOf(name: string, prefix: string | undefined): readonly string[] {
+/** The names that a parameter may have in a checkpoint: with the prefix of task models, and without it. */
+export function namesOf(name: string, prefix: string | undefined): readonly string[] {
   if (prefix === undefined) return [name];
   return name.startsWith(`${prefix}.`) ? [name, name.slice(prefix.length + 1)] : [name, `${prefix}.${name}`];
 }
@@ -124,9 +138,11 @@ function reportOf({ matches, unused }: Plan, checkpoint: Checkpoint | undefined)
 
 const FLOATS: readonly string[] = ['F64', 'F32', 'F16', 'BF16'];
 
-function fits({ shape, size, options }: DeclaredParameter, tensor: StoredTensor): boolean {
+const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
+
+function fits({ shape: own, options }: DeclaredParameter, tensor: StoredTensor, shape = own): boolean {
   if (!FLOATS.includes(tensor.dtype)) return false;
-  if (options.match === 'same-size') return tensor.shape.reduce((product, length) => product * length, 1) === size;
+  if (options.match === 'same-size') return sizeOf(tensor.shape) === sizeOf(shape);
   return tensor.shape.length === shape.length && tensor.shape.every((length, axis) => length === shape[axis]);
 }
 
@@ -152,7 +168,8 @@ function differences({ matches, unused }: Plan, checkpoint: Checkpoint, strict: 
   }
   const misshaped = matches.filter(({ state }) => state === 'mis-shaped');
   const missing = matches.filter(
-    ({ state, parameter }) => state === 'new' && (strict === 'all' || parameter.options.part !== 'head'),
+    ({ state, parameter, isReplaced }) =>
+      state === 'new' && (strict !== 'body' || !(isReplaced || parameter.options.part === 'head')),
   );
   const candidates = comparable(missing.length, unused);
   return [

@@ -4,6 +4,7 @@ import { type SchemaName, validateConfig } from '../config/validate.js';
 import type { CheckpointForms, ConfigOrigin, Selection } from '../contracts.js';
 import { ConvNextV2Error } from '../errors.js';
 import type { ProblemType } from '../nn/losses.js';
+import { type ClassOptions, withClasses } from './classes.js';
 import { openConfigured } from './derive.js';
 import type { SourceOptions } from './source.js';
 
@@ -125,14 +126,17 @@ export abstract class PretrainedConfig<Init extends PretrainedConfigInit> {
     return readConfig(this, json, origin, selection);
   }
 
-  /** Reads the config of a folder, a file, or the name of a shipped config. Throws E_SOURCE, E_JSON and as `fromJSON`. */
+  /**
+   * Reads the config of a source: a folder, a file, a model of the Hub, or the name of a shipped config. Throws E_SOURCE, E_JSON and
+   * as `fromJSON`.
+   */
   static async fromPretrained<C>(
     this: ConfigClass<C>,
     source: string | URL,
-    options: Selection & SourceOptions = {},
+    options: Selection & ClassOptions & SourceOptions = {},
   ): Promise<C> {
     const { config, origin } = await openConfigured(source, [this.definition.checkpoints], options);
-    return readConfig(this, config, origin, options);
+    return readConfig(this, withClasses(config, options), origin, options);
   }
 
   /** A copy with these fields changed; what follows from a changed field is found anew. */

@@ -1,5 +1,7 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { ensureBackend } from '../backend/use-backend.js';
+import { knownModels } from '../config/known-models.js';
+import { shippedConfigNames } from '../config/package-files.js';
 import type {
   CheckpointForms,
   ConfigOrigin,
@@ -10,21 +12,28 @@ import type {
   Selection,
   Strict,
 } from '../contracts.js';
-import { requireThat } from '../errors.js';
+import { ConvNextV2Error, requireThat } from '../errors.js';
 import { createScope } from '../nn/scope.js';
 import type { Registry } from '../registry.js';
 import { makeFolder, writeFileAtomically } from './atomic.js';
+import { hasClasses, withClasses } from './classes.js';
 import { openConfigured } from './derive.js';
 import { toBytes } from './dtypes.js';
 import { withBackbones } from './head-namings.js';
-import { fillParameters } from './match.js';
+import { type FillOptions, fillParameters, namesOf } from './match.js';
 import { type ConfigClass, readConfig } from './pretrained-config.js';
-import type { ModelOptions, PretrainedOptions } from './pretrained-options.js';
+import {
+  checkOptions,
+  type FreshOptions,
+  MODEL_OPTIONS,
+  type ModelOptions,
+  type PretrainedOptions,
+} from './pretrained-options.js';
 import { renameCheckpoint } from './rename.js';
 import { imageNetPreprocessor, type ModelSource } from './source.js';
 import { writeSafetensors } from './write-safetensors.js';
 
-export type { ModelOptions, PretrainedOptions };
+export type { FreshOptions, ModelOptions, PretrainedOptions };
 
 /** A config that can be written to config.json. */
 export interface ModelConfig {
@@ -63,9 +72,10 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
   }
 
   /**
-   * Opens a model: of the Hub by its id, from a folder, a file, a URL, or the name of a shipped config (then with fresh weights).
-   * What fitted is in `report`. Throws E_SOURCE, E_NETWORK, E_JSON, E_LIMIT, E_CONFIG, E_OUT_FEATURES; what reading the file
-   * throws (see `openCheckpoint`), E_WEIGHTS (see `strict`), and E_ARGUMENT for an option that cannot be.
+   * Opens a model with its weights: of the Hub by its id, from a folder, a file, or a URL. What fitted is in `report`. Throws
+   * E_SOURCE, also for a config without weights: `fromConfig` makes a model of one; E_NETWORK, E_JSON, E_LIMIT, E_CONFIG,
+   * E_OUT_FEATURES; what reading the file throws (see `openCheckpoint`), E_WEIGHTS (see `strict`), and E_ARGUMENT for an invalid
+   * option.
    */
   static async fromPretrained<C extends ModelConfig, M extends PretrainedModel<C>>(
     this: ModelClass<C, M>,
@@ -77,14 +87,33 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
     return (await openModel(kind, opened, options)).model;
   }
 
-  /** Makes a model with fresh weights. Throws E_ARGUMENT for a config of another class, E_LIMIT. */
+  /**
+   * Makes a model with fresh weights: of a config, or of the config of a source, such as the name of one that ships with the
+   * package. Throws E_ARGUMENT for a config of another class and for an unknown option, E_LIMIT, and what opening a source throws.
+   */
   static async fromConfig<C extends ModelConfig, M extends PretrainedModel<C>>(
     this: ModelClass<C, M>,
     config: C,
-    options: ModelOptions = {},
+    options?: ModelOptions,
+  ): Promise<M>;
+  static async fromConfig<C extends ModelConfig, M extends PretrainedModel<C>>(
+    this: ModelClass<C, M>,
+    source: string | URL,
+    options?: FreshOptions,
+  ): Promise<M>;
+  static async fromConfig<C extends ModelConfig, M extends PretrainedModel<C>>(
+    this: ModelClass<C, M>,
+    config: C | string | URL,
+    options: FreshOptions = {},
   ): Promise<M> {
-    requireThat('config', config instanceof this.Config, `a ${this.Config.name}`, config);
-    return (await buildModel(kindOf(this, options), config, undefined, options)).model;
+    const kind = kindOf(this, options);
+    if (typeof config === 'string' || config instanceof URL) {
+      const opened = await openConfigured(config, [kind.checkpoints], options);
+      return (await openModel(kind, opened, { ...options, weights: 'random' })).model;
+    }
+    requireThat('config', config instanceof this.Config, `a ${this.Config.name}, or the name of a config`, config);
+    checkOptions(options, MODEL_OPTIONS);
+    return (await buildModel(kind, config, undefined, options)).model;
   }
 
   /** For `buildModel`: tells a model where it comes from. */
@@ -152,20 +181,48 @@ function kindOf<C, M>(type: ModelClass<C, M>, { registry }: ModelOptions): Model
   };
 }
 
-/** Makes a model of this kind from an opened source. */
+/**
+ * Makes a model of this kind from an opened source, with the source's weights or, where `weights` is `random`, with fresh ones.
+ * Throws E_SOURCE where there are none and fresh ones were not asked for.
+ */
 export async function openModel<C, M>(kind: ModelKind<C, M>, opened: ModelSource, options: PretrainedOptions) {
-  return buildModel(kind, kind.readConfig(opened.config, opened.origin, options), opened, options);
+  const { weights } = options;
+  requireThat('weights', weights === undefined || weights === 'random', 'random, or nothing', weights);
+  const read = (json: unknown) => kind.readConfig(json, opened.origin, options);
+  const config = read(withClasses(opened.config, options));
+  if (weights === 'random') return buildModel(kind, config, { ...opened, openCheckpoint: undefined }, options);
+  if (!opened.openCheckpoint) throw noWeights(opened);
+  if (!hasClasses(options)) return buildModel(kind, config, opened, options);
+  const scope = createScope();
+  kind.create(scope, read(opened.config));
+  const ownShapes = new Map(Array.from(scope.parameters, ([name, { shape }]) => [name, shape]));
+  return buildModel(kind, config, opened, { ...options, ownShapes });
+}
+
+/** The E_SOURCE of a source that is a config alone: says where weights are, and how to have fresh ones. */
+function noWeights({ origin: { file } }: ModelSource): ConvNextV2Error {
+  const name = basename(file, '.json');
+  const isShipped = shippedConfigNames().includes(name);
+  const path = isShipped ? name : file;
+  const published = isShipped && knownModels().find(({ config }) => config === name)?.source;
+  const trained = published ? `for trained weights open ${JSON.stringify(published)}; ` : '';
+  return new ConvNextV2Error('E_SOURCE', {
+    path,
+    wanted: 'a model with weights',
+    got: 'a config alone',
+    suggestion: `${trained}for fresh weights use fromConfig(${JSON.stringify(path)}, { seed }), or { weights: 'random' } with a pipeline, or --random-weights`,
+  });
 }
 
 const LAYOUTS: readonly unknown[] = ['NHWC', 'NCHW'] satisfies Layout[];
-const STRICTS: readonly unknown[] = ['body', 'all', 'none'] satisfies Strict[];
+const STRICTS: readonly unknown[] = ['body', 'model', 'all', 'none'] satisfies Strict[];
 
 /** Makes a model of this kind, and gives its parameters their values. */
 export async function buildModel<C, M>(
   kind: ModelKind<C, M>,
   config: C,
   opened: ModelSource | undefined,
-  options: PretrainedOptions,
+  options: PretrainedOptions & Pick<FillOptions, 'ownShapes'>,
 ) {
   const { layout = 'NHWC', strict = 'body' } = options;
   requireThat('layout', LAYOUTS.includes(layout), `one of ${LAYOUTS.join(', ')}`, layout);
@@ -175,7 +232,8 @@ export async function buildModel<C, M>(
   const model = kind.create(scope, config, layout);
   const checkpoint = await opened?.openCheckpoint?.();
   try {
-    const renamed = checkpoint && renameCheckpoint(checkpoint, kind.checkpoints?.namings ?? [], options.format);
+    const own = [...scope.parameters.keys()].flatMap((name) => namesOf(name, kind.prefix));
+    const renamed = checkpoint && renameCheckpoint(checkpoint, kind.checkpoints?.namings ?? [], options.format, own);
     const filling = { ...options, prefix: kind.prefix };
     const report = await fillParameters(scope.parameters, renamed?.checkpoint, filling);
     PretrainedModel.introduce(model, report, opened);

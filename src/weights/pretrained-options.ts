@@ -1,6 +1,7 @@
 import type { Layout, Selection } from '../contracts.js';
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
 import type { Registry } from '../registry.js';
+import type { ClassOptions } from './classes.js';
 import type { FillOptions } from './match.js';
 import type { SourceOptions } from './source.js';
 
@@ -15,16 +16,29 @@ export interface ModelOptions {
 }
 
 /** Options of every `fromPretrained`. */
-export interface PretrainedOptions extends ModelOptions, Selection, Omit<FillOptions, 'prefix'>, SourceOptions {}
+export interface PretrainedOptions
+  extends ModelOptions,
+    Selection,
+    ClassOptions,
+    Omit<FillOptions, 'prefix' | 'ownShapes'>,
+    SourceOptions {
+  /** `random`: the source's config alone is used, and all weights are fresh. Default: the source's own weights. */
+  readonly weights?: 'random';
+}
+
+/** Options of `fromConfig` where it is given a source: of that the config alone is used. */
+export type FreshOptions = Omit<PretrainedOptions, 'strict' | 'weights'>;
 
 /** All options of every `fromPretrained`. */
 const OPTIONS = [
   'cacheDir',
   'config',
   'format',
+  'id2label',
   'key',
   'layout',
   'localFilesOnly',
+  'numLabels',
   'onProgress',
   'outFeatures',
   'outIndices',
@@ -37,11 +51,14 @@ const OPTIONS = [
   'strict',
   'subfolder',
   'token',
+  'weights',
 ] as const satisfies readonly (keyof PretrainedOptions)[];
 
-/** Throws E_ARGUMENT for options that nobody knows, with the nearest that is known. */
-export function checkOptions(options: object): void {
-  const known: readonly string[] = OPTIONS;
+/** The options of a `fromConfig` that is given a config. */
+export const MODEL_OPTIONS = ['layout', 'registry', 'seed'] as const satisfies readonly (keyof ModelOptions)[];
+
+/** Throws E_ARGUMENT for unknown options, with the nearest known one. */
+export function checkOptions(options: object, known: readonly string[] = OPTIONS): void {
   const problems = Object.keys(options)
     .filter((name) => !known.includes(name))
     .map((name) => ({

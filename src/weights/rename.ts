@@ -1,9 +1,7 @@
 import type { Checkpoint, Naming, RenamedTensor, StoredTensor } from '../contracts.js';
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import { cutPrefix, prefixesOf, withoutWrappers } from './prefix.js';
 import { where } from './safetensors.js';
-
-/** What torch puts before every name of a model that is wrapped: by DataParallel and its distributed twin, by torch.compile. */
-const WRAPPERS = ['module.', '_orig_mod.'];
 
 /** A checkpoint under a model's own names, and whose names it had: undefined for the model's own. */
 export interface Renamed {
@@ -12,25 +10,28 @@ export interface Renamed {
 }
 
 /**
- * A checkpoint under the names of a model: without the prefixes of wrappers, and read by the first naming that knows its names,
- * or by the one called `format`. Throws E_ARGUMENT where no naming has that name, E_WEIGHTS where it does not know the names or
- * two tensors would have one name.
+ * A checkpoint under the names of a model: without what wrappers put into names, without the prefix that all of the model's names
+ * have, and read by the first naming that knows them, or by the one called `format`. `own` are the model's own names, where they
+ * are known: a prefix before these is found, too. Throws E_ARGUMENT where no naming is called `format`, E_WEIGHTS where it does not
+ * know the names or two tensors would have one name.
  */
-export function renameCheckpoint(checkpoint: Checkpoint, namings: readonly Naming[], format?: string): Renamed {
-  const { stripped, steps } = unwrap(checkpoint.tensors);
-  const found = recognise(checkpoint.path, stripped, namings, format);
+export function renameCheckpoint(
+  checkpoint: Checkpoint,
+  namings: readonly Naming[],
+  format?: string,
+  own: readonly string[] = [],
+): Renamed {
+  const { unwrapped, steps } = unwrap(checkpoint);
+  const found = recognize(checkpoint.path, unwrapped, namings, format);
+  const prefix = found?.prefix ?? ownPrefix(unwrapped, own);
+  const stripped = strip(unwrapped, prefix);
+  if (prefix !== '') steps.push(`without the prefix ${prefix}`);
   const tensors = new Map<string, StoredTensor>();
   const origins = new Map<string, RenamedTensor & { readonly stored: string }>();
   for (const [name, { stored, ...tensor }] of stripped) {
     const renamed = found?.tensors.get(name) ?? { name };
     const other = origins.get(renamed.name);
-    if (other) {
-      throw new ConvNextV2Error('E_WEIGHTS', {
-        path: where(checkpoint.path, stored),
-        wanted: 'one tensor for each of the model',
-        got: `another for ${renamed.name}: ${show(other.stored)}`,
-      });
-    }
+    if (other) throw clash(checkpoint.path, stored, renamed.name, other.stored);
     tensors.set(renamed.name, { dtype: tensor.dtype, shape: renamed.shape ?? tensor.shape });
     origins.set(renamed.name, { ...renamed, stored });
   }
@@ -52,27 +53,52 @@ export function renameCheckpoint(checkpoint: Checkpoint, namings: readonly Namin
   };
 }
 
-/** The tensors without the prefixes that every name has from a wrapper. */
-function unwrap(tensors: Checkpoint['tensors']) {
-  let stripped = new Map([...tensors].map(([name, tensor]) => [name, { ...tensor, stored: name }]));
-  const steps: string[] = [];
-  for (;;) {
-    const wrapper = WRAPPERS.find((prefix) => [...stripped.keys()].every((name) => name.startsWith(prefix)));
-    if (wrapper === undefined || stripped.size === 0) return { stripped, steps };
-    stripped = new Map([...stripped].map(([name, tensor]) => [name.slice(wrapper.length), tensor]));
-    steps.push(`without the prefix ${wrapper}`);
-  }
+/** A tensor, and its name in the file. */
+interface Named extends StoredTensor {
+  readonly stored: string;
 }
 
-function recognise(
+/** The tensors without what wrappers put into their names. */
+function unwrap({ path, tensors }: Checkpoint) {
+  const unwrapped = new Map<string, Named>();
+  let isWrapped = false;
+  for (const [stored, tensor] of tensors) {
+    const name = withoutWrappers(stored);
+    const other = unwrapped.get(name);
+    if (other) throw clash(path, stored, name, other.stored);
+    unwrapped.set(name, { ...tensor, stored });
+    isWrapped ||= name !== stored;
+  }
+  return { unwrapped, steps: isWrapped ? ["without the names of PyTorch's wrappers"] : [] };
+}
+
+function strip(tensors: ReadonlyMap<string, Named>, prefix: string): ReadonlyMap<string, Named> {
+  if (prefix === '') return tensors;
+  return new Map(Array.from(cutPrefix(tensors.keys(), prefix), ([name, full]) => [name, tensors.get(full)!]));
+}
+
+const clash = (path: string, stored: string, name: string, other: string): ConvNextV2Error =>
+  new ConvNextV2Error('E_WEIGHTS', {
+    path: where(path, stored),
+    wanted: 'one tensor for each of the model',
+    got: `another for ${name}: ${show(other)}`,
+  });
+
+/** The first naming that knows the names, less the shortest prefix with which it does. */
+function recognize(
   path: string,
-  tensors: ReadonlyMap<string, StoredTensor>,
+  tensors: ReadonlyMap<string, Named>,
   namings: readonly Naming[],
   format: string | undefined,
 ) {
-  for (const naming of format === undefined ? namings : [namingCalled(format, namings, 'format')]) {
-    const read = naming.read(tensors);
-    if (read) return { naming, tensors: read };
+  const asked = format === undefined ? namings : [namingCalled(format, namings, 'format')];
+  if (asked.length === 0) return undefined;
+  for (const prefix of prefixesOf([...tensors.keys()])) {
+    const stripped = strip(tensors, prefix);
+    for (const naming of asked) {
+      const read = naming.read(stripped);
+      if (read) return { naming, prefix, tensors: read };
+    }
   }
   if (format === undefined) return undefined;
   throw new ConvNextV2Error('E_WEIGHTS', {
@@ -80,6 +106,22 @@ function recognise(
     wanted: `names of ${format}`,
     got: `others: ${[...tensors.keys()].slice(0, 3).join(', ')}, ...`,
   });
+}
+
+/**
+ * The prefix that the most of the model's own names have in a checkpoint; of several, the shortest. Where the model's names are not
+ * known, what PyTorch's DataParallel puts before all of them.
+ */
+function ownPrefix(tensors: ReadonlyMap<string, Named>, own: readonly string[]): string {
+  const names = new Set(own);
+  if (names.size === 0) return [...tensors.keys()].every((name) => name.startsWith('module.')) ? 'module.' : '';
+  let [best, most] = ['', 0];
+  for (const prefix of prefixesOf([...tensors.keys()])) {
+    let count = 0;
+    for (const name of strip(tensors, prefix).keys()) if (names.has(name)) count += 1;
+    if (count > most) [best, most] = [prefix, count];
+  }
+  return best;
 }
 
 /** The naming with this name, which is the value of an option. Throws E_ARGUMENT. */
