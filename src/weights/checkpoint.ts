@@ -83,13 +83,16 @@ export interface LoadedTensor extends StoredTensor {
 }
 
 /**
- * Reads a whole safetensors file from memory; `path` is for messages. Whole numbers keep their values.
+ * Reads a whole safetensors file from memory; `path` is for messages. Whole numbers keep their values; tensors of dtypes that
+ * are not read, as F8_E4M3, are left out.
  * Throws E_SAFETENSORS where the file is not in order, E_LIMIT where a whole number is beyond 2^53.
  */
 export function readSafetensors(bytes: Uint8Array, path: string): Map<string, LoadedTensor> {
   const { tensors } = parseHeader(bytes, bytes.length, path);
   return new Map(
-    Array.from(tensors, ([name, { dtype, shape, begin, end }]) => {
+    [...tensors].flatMap(([name, tensor]): [string, LoadedTensor][] => {
+      if (tensor.unreadable !== undefined) return [];
+      const { dtype, shape, begin, end } = tensor;
       const data = toNumbers(dtype, new Uint8Array(bytes.subarray(begin, end)));
       if (data instanceof Float64Array && !data.every(Number.isSafeInteger)) {
         throw new ConvNextV2Error('E_LIMIT', {
@@ -98,7 +101,7 @@ export function readSafetensors(bytes: Uint8Array, path: string): Map<string, Lo
           got: 'a larger one',
         });
       }
-      return [name, { dtype, shape, data }];
+      return [[name, { dtype, shape, data }]];
     }),
   );
 }

@@ -1,7 +1,7 @@
 import { ConvNextV2Error } from '../errors.js';
 import { describe, PickledObject, PickleGlobal, PickleMismatch } from './pickle-values.js';
 
-/** What a pickle may name, and what becomes of a call of it with these arguments. Nothing else is ever called. */
+/** What becomes of a call of these names with these arguments. Nothing else is ever called. */
 export type PickleGlobals = ReadonlyMap<string, (args: readonly unknown[]) => unknown>;
 
 export interface UnpickleOptions {
@@ -22,11 +22,15 @@ const MAX_INTEGER_BYTES = 64;
 
 const MARK = Symbol('mark');
 
+/** What runs commands or opens files. No checkpoint needs it, and torch.load would run it: who has such a file should know. */
+const HARMFUL =
+  /^(os|posix|nt|sys|subprocess|pty|shutil|socket|ctypes|importlib|runpy|code)\.|^(builtins|__builtin__)\.(eval|exec|execfile|compile|open|__import__)$/;
+
 /**
  * Reads one pickle of protocol 2 to 5 from `at` on, by an interpreter of its own that builds plain values alone: null, booleans,
- * numbers, bigints, strings, Uint8Arrays, arrays for lists and tuples, Maps for dicts, Sets, PickleGlobals, and what `globals`
- * and `persistentLoad` give. Gives the value, and where the pickle ends.
- * Throws E_PICKLE where it is not in order or names a global that is not in `globals`, E_LIMIT above the budget.
+ * numbers, bigints, strings, Uint8Arrays, arrays for lists and tuples, Maps for dicts, Sets, PickleGlobals, what `globals` and
+ * `persistentLoad` give, and a PickledObject for what any other class or function would have made. Gives the value, and where
+ * the pickle ends. Throws E_PICKLE where it is not in order or names what runs commands, E_LIMIT above the budget.
  */
 export function unpickle(
   bytes: Uint8Array,
@@ -138,39 +142,44 @@ export function unpickle(
 
   function append(items: readonly unknown[]): void {
     const target = top();
-    if (target instanceof PickledObject) return;
+    const list = target instanceof PickledObject ? target.parts : target;
     spend(COST.slot * items.length);
-    if (target instanceof Set) for (const item of items) target.add(item);
-    else if (Array.isArray(target)) for (const item of items) target.push(item);
+    if (list instanceof Set) for (const item of items) list.add(item);
+    else if (Array.isArray(list)) for (const item of items) list.push(item);
     else fail('a list to add to', describe(target));
   }
 
   function setItems(items: readonly unknown[]): void {
     const target = top();
-    if (target instanceof PickledObject) return;
-    if (!(target instanceof Map)) fail('a dict to add to', describe(target));
+    const dict = target instanceof PickledObject ? target.entries : target;
+    if (!(dict instanceof Map)) fail('a dict to add to', describe(target));
     if (items.length % 2 !== 0) fail('keys and values', 'a key without a value');
     spend((COST.entry / 2) * items.length);
-    for (let i = 0; i < items.length; i += 2) target.set(items[i], items[i + 1]);
+    for (let i = 0; i < items.length; i += 2) dict.set(items[i], items[i + 1]);
   }
 
   function pushGlobal(module: unknown, name: unknown): void {
     const full = `${typeof module === 'string' ? module : '?'}.${typeof name === 'string' ? name : '?'}`;
-    if (!globals.has(full)) {
+    if (HARMFUL.test(full)) {
       fail(
-        'names of tensors and plain data alone',
+        'tensors and plain data',
         full,
-        'nothing in it was run; save the tensors anew, by torch.save(model.state_dict(), file), where you trust it',
+        'nothing in it was run here; torch.load would run it: do not trust this file',
       );
     }
     push(new PickleGlobal(full), COST.object);
   }
 
-  function call(args: unknown): void {
-    const callee = pop();
-    const handler = callee instanceof PickleGlobal ? globals.get(callee.name) : undefined;
-    if (!handler) fail('a name to call', describe(callee));
+  /** What `callee` gives for these arguments; `state` is what else an unknown class is given. */
+  function call(callee: unknown, args: unknown, ...state: readonly unknown[]): void {
     if (!Array.isArray(args)) fail('a tuple of arguments', describe(args));
+    const handler = callee instanceof PickleGlobal ? globals.get(callee.name) : undefined;
+    if (!handler) {
+      if (callee instanceof PickleGlobal) push(new PickledObject(callee.name, args, ...state), COST.map);
+      else if (callee instanceof PickledObject) push(new PickledObject(callee.type, callee, args, ...state), COST.map);
+      else fail('a name to call', describe(callee));
+      return;
+    }
     // a list that is remembered costs a call three bytes, however long it is
     spend(COST.slot * args.length);
     for (const arg of args) if (Array.isArray(arg)) spend(COST.entry * arg.length);
@@ -331,17 +340,34 @@ export function unpickle(
         break;
       }
       case 'R': // REDUCE
-      case '\x81': // NEWOBJ
-        call(pop());
+      case '\x81': {
+        const args = pop(); // NEWOBJ
+        call(pop(), args);
         break;
-      case '\x92':
-        pop(); // NEWOBJ_EX: arguments by keyword
-        call(pop());
+      }
+      case '\x92': {
+        const [keywords, args] = [pop(), pop()]; // NEWOBJ_EX
+        call(pop(), args, keywords);
         break;
-      case 'b': // BUILD: attributes of what is data here, as OrderedDict's _metadata
-        pop();
-        top();
+      }
+      case 'i': {
+        pushGlobal(takeLine(), takeLine()); // INST
+        const callee = pop();
+        call(callee, popToMark());
         break;
+      }
+      case 'o': {
+        const [callee, ...args] = popToMark(); // OBJ
+        call(callee, args);
+        break;
+      }
+      case 'b': {
+        const state = pop(); // BUILD: attributes. What is data here has none that matter, as OrderedDict's _metadata
+        const target = top();
+        if (target instanceof PickledObject) target.parts.push(state);
+        spend(COST.slot);
+        break;
+      }
       case 'Q': {
         const id = pop(); // BINPERSID
         pushResult(() => (persistentLoad ? persistentLoad(id) : fail('no persistent id', 'one')));

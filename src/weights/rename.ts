@@ -31,7 +31,7 @@ export function renameCheckpoint(checkpoint: Checkpoint, namings: readonly Namin
         got: `another for ${renamed.name}: ${show(other.stored)}`,
       });
     }
-    tensors.set(renamed.name, { dtype: tensor.dtype, shape: renamed.shape ?? tensor.shape });
+    tensors.set(renamed.name, { ...tensor, shape: renamed.shape ?? tensor.shape });
     origins.set(renamed.name, { ...renamed, stored });
   }
   const storedNames = new Map([...origins].map(([name, { stored }]) => [name, stored]));
