@@ -4,6 +4,7 @@ import type { Checkpoint, StoredTensor } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { toFloat32, toNumbers } from './dtypes.js';
 import { type OpenFile, reading, readRange, withFile } from './file.js';
+import { START_BYTES } from './other-files.js';
 import { fail, headerEnd, parseHeader, where } from './safetensors.js';
 import { tensorCalled } from './tensor-called.js';
 
@@ -19,7 +20,7 @@ export function openSafetensors(path: string): Promise<Checkpoint> {
 /** As `openSafetensors`, of a file that is open. */
 export async function readSafetensorsFile(file: OpenFile): Promise<Checkpoint> {
   const { path, size } = file;
-  const start = headerEnd(await readRange(file, 0, Math.min(8, size)), size, path);
+  const start = headerEnd(await readRange(file, 0, Math.min(START_BYTES, size)), size, path);
   const { tensors, metadata } = parseHeader(await readRange(file, 0, start), size, path);
   return {
     path,
@@ -112,7 +113,12 @@ export async function readShardNames(indexPath: string): Promise<readonly string
 }
 
 async function readWeightMap(path: string): Promise<ReadonlyMap<string, string>> {
-  const { weight_map } = Object(await readJsonFile(path));
+  const json = await readJsonFile(path);
+  const { weight_map } = Object(json);
+  if (weight_map === undefined) {
+    const suggestion = "a server's message may have been saved in place of the file: fetch it again";
+    fail(`${path}: weight_map`, 'an object from the names of tensors to files', `none in ${show(json)}`, suggestion);
+  }
   if (typeof weight_map !== 'object' || weight_map === null || Array.isArray(weight_map)) {
     fail(`${path}: weight_map`, 'an object from the names of tensors to files', show(weight_map));
   }

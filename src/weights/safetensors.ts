@@ -1,6 +1,7 @@
 import type { StoredDtype, StoredTensor } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { byteLength, bytesOfElements, isStoredDtype, STORED_DTYPES } from './dtypes.js';
+import { recogniseOther, START_BYTES } from './other-files.js';
 
 /** The reference's own limit: a longer header is refused before it is read. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -44,21 +45,21 @@ export interface SafetensorsHeader {
 }
 
 /**
- * Where the header of a file ends and the tensors' bytes begin, from its first 8 bytes.
- * Throws E_SAFETENSORS where the file is too short for its header or the header too long.
+ * Where the header of a file ends and the tensors' bytes begin, from its first 8 bytes; more of them let a message say what the
+ * file is instead. Throws E_SAFETENSORS where the file is too short for its header or the header too long.
  */
 export function headerEnd(bytes: Uint8Array, fileSize: number, path: string): number {
-  if (fileSize < 8) fail(path, 'a safetensors file, of 8 bytes at least', `${fileSize} bytes`);
+  if (fileSize < 8) {
+    const { got, suggestion } = recogniseOther(bytes, fileSize) ?? { got: `${fileSize} bytes` };
+    fail(path, 'a safetensors file, of 8 bytes at least', got, suggestion);
+  }
   const words = new DataView(bytes.buffer, bytes.byteOffset, 8);
   const length = words.getUint32(0, true) + words.getUint32(4, true) * 2 ** 32;
   if (length > Math.min(MAX_HEADER_BYTES, fileSize - 8)) {
-    const isPointer = new TextDecoder().decode(bytes.subarray(0, 8)) === 'version ';
-    fail(
-      path,
-      `a header of at most ${MAX_HEADER_BYTES} bytes that ends within the file's ${fileSize}`,
-      `a header of ${length} bytes`,
-      isPointer ? 'this looks like a Git LFS pointer: fetch the file itself with `git lfs pull`' : undefined,
-    );
+    const other = recogniseOther(bytes.subarray(0, START_BYTES), fileSize);
+    if (other) fail(path, 'a safetensors file', other.got, other.suggestion);
+    const wanted = `a header of at most ${MAX_HEADER_BYTES} bytes that ends within the file's ${fileSize}`;
+    fail(path, wanted, `a header of ${length} bytes`);
   }
   return 8 + length;
 }

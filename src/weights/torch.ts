@@ -46,7 +46,10 @@ export async function openTorchZip(file: OpenFile, options: CheckpointOptions): 
   const zip = await readZip(file);
   const pickles = zip.names.filter((name) => /(^|\/)data\.pkl$/.test(name));
   if (pickles.length !== 1) {
-    throw new ConvNextV2Error('E_ZIP', { path, wanted: "torch's data.pkl", got: pickles.length ? 'several' : 'none' });
+    const got =
+      pickles.length > 0 ? 'several' : `none in a zip archive of ${zip.names.slice(0, 4).map(show).join(', ')}`;
+    const suggestion = 'unpack it first, and give the file of weights in it';
+    throw new ConvNextV2Error('E_ZIP', { path, wanted: "torch's data.pkl", got, suggestion });
   }
   const root = pickles[0].slice(0, -'data.pkl'.length);
   await checkByteOrder(file, zip.names.includes(`${root}byteorder`) ? await zip.locate(`${root}byteorder`) : undefined);
