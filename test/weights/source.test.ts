@@ -89,7 +89,7 @@ describe('openSource', () => {
           ['C:/runs', 'the folder . has facebook, runs'],
           ['models\\x', 'the folder . has facebook, runs'],
           ['runs/bests/x', 'the folder runs/bests is empty'],
-          [join(folder, 'run'), 'did you mean "runs"?'],
+          [join(folder, 'runes'), 'did you mean "runs"?'],
           ['~/runs', `did you mean ${JSON.stringify(join(folder, 'runs'))}?`],
           ['~/rons', 'the folder . has facebook, runs'],
           ['abs/x.pth', 'the folder . has facebook, runs'], // "abs" is as near to "runs" as to anything
