@@ -1,4 +1,5 @@
 import { ConvNextV2Error } from '../errors.js';
+import { COST, PickleBytes } from './pickle-bytes.js';
 import { describe, PickledObject, PickleGlobal, PickleMismatch } from './pickle-values.js';
 
 /** What becomes of a call of these names with these arguments. Nothing else is ever called. */
@@ -14,17 +15,11 @@ export interface UnpickleOptions {
   readonly budget: number;
 }
 
-/** About what values take in memory, in bytes. */
-const COST = { slot: 16, list: 64, map: 256, entry: 48, object: 128 };
-
-/** Integers of more bytes than this are no numbers of a checkpoint. */
-const MAX_INTEGER_BYTES = 64;
-
 const MARK = Symbol('mark');
 
 /** What runs commands or opens files. No checkpoint needs it, and torch.load would run it: who has such a file should know. */
 const HARMFUL =
-  /^(os|posix|nt|sys|subprocess|pty|shutil|socket|ctypes|importlib|runpy|code)\.|^(builtins|__builtin__)\.(eval|exec|execfile|compile|open|__import__)$/;
+  /^(os|posix|nt|sys|subprocess|pty|shutil|socket|ctypes|importlib|runpy)\.|^(builtins|__builtin__)\.(eval|exec|execfile|compile|open|__import__)$/;
 
 /**
  * Reads one pickle of protocol 2 to 5 from `at` on, by an interpreter of its own that builds plain values alone: null, booleans,
@@ -37,15 +32,11 @@ export function unpickle(
   at: number,
   { path, globals, persistentLoad, budget }: UnpickleOptions,
 ): { readonly value: unknown; readonly end: number } {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const input = new PickleBytes(bytes, at, path, spend);
+  const fail: PickleBytes['fail'] = (...problem) => input.fail(...problem);
   const stack: unknown[] = [];
   const memo = new Map<number, unknown>();
   let spent = 0;
-
-  function fail(wanted: string, got: string, suggestion?: string): never {
-    throw new ConvNextV2Error('E_PICKLE', { path: `${path}: byte ${at}`, wanted, got, suggestion });
-  }
 
   function spend(cost: number): void {
     spent += cost;
@@ -53,55 +44,6 @@ export function unpickle(
       const wanted = `a pickle whose values take at most ${budget} bytes`;
       throw new ConvNextV2Error('E_LIMIT', { path, wanted, got: 'a larger one' });
     }
-  }
-
-  /** Moves on by so many bytes, and gives where they begin. */
-  function take(length: number): number {
-    if (length > bytes.length - at) fail(`${length} bytes more`, `${bytes.length - at} to the end`, 'it is cut short');
-    at += length;
-    return at - length;
-  }
-
-  function takeLength(size: 1 | 4 | 8): number {
-    const start = take(size);
-    if (size === 1) return view.getUint8(start);
-    const low = view.getUint32(start, true);
-    return size === 4 ? low : low + view.getUint32(start + 4, true) * 2 ** 32;
-  }
-
-  function takeText(length: number): string {
-    const start = take(length);
-    spend(COST.entry + 2 * length);
-    try {
-      return decoder.decode(bytes.subarray(start, at));
-    } catch {
-      return fail('text in UTF-8', 'bytes that are not UTF-8');
-    }
-  }
-
-  function takeLine(): string {
-    const end = bytes.indexOf(10, at);
-    if (end < 0) fail('a line', 'the end', 'it is cut short');
-    const text = takeText(end - at);
-    at++;
-    return text;
-  }
-
-  function takeBytes(length: number): Uint8Array {
-    const start = take(length);
-    spend(COST.object + length);
-    return bytes.slice(start, at);
-  }
-
-  /** A whole number in two's complement, the low byte first. */
-  function takeInteger(length: number): number | bigint {
-    if (length > MAX_INTEGER_BYTES) fail(`a number of at most ${MAX_INTEGER_BYTES} bytes`, `one of ${length}`);
-    const start = take(length);
-    let value = 0n;
-    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[start + i]);
-    if (length > 0 && bytes[at - 1] >= 128) value -= 1n << BigInt(8 * length);
-    const number = Number(value);
-    return Number.isSafeInteger(number) ? number : value;
   }
 
   function push(value: unknown, cost = 0): void {
@@ -208,16 +150,16 @@ export function unpickle(
   }
 
   for (;;) {
-    const opcode = bytes[take(1)];
+    const opcode = input.unsigned(1);
     switch (String.fromCharCode(opcode)) {
       case '\x80': // PROTO
-        if (takeLength(1) > 5) fail('a protocol up to 5', 'a later one');
+        if (input.unsigned(1) > 5) fail('a protocol up to 5', 'a later one');
         break;
       case '\x95': // FRAME
-        takeLength(8);
+        input.unsigned(8);
         break;
       case '.': // STOP
-        return { value: pop(), end: at };
+        return { value: pop(), end: input.at };
       case '(':
         push(MARK);
         break;
@@ -241,43 +183,43 @@ export function unpickle(
         push(false);
         break;
       case 'J': // BININT
-        push(view.getInt32(take(4), true));
+        push(input.int32());
         break;
       case 'K': // BININT1
-        push(takeLength(1));
+        push(input.unsigned(1));
         break;
       case 'M': // BININT2
-        push(view.getUint16(take(2), true));
+        push(input.unsigned(2));
         break;
       case '\x8a': // LONG1
-        push(takeInteger(takeLength(1)));
+        push(input.integer(input.unsigned(1)));
         break;
       case '\x8b': // LONG4
-        push(takeInteger(takeLength(4)));
+        push(input.integer(input.unsigned(4)));
         break;
       case 'G': // BINFLOAT
-        push(view.getFloat64(take(8), false));
+        push(input.float64());
         break;
       case 'X': // BINUNICODE
-        push(takeText(takeLength(4)));
+        push(input.text(input.unsigned(4)));
         break;
       case '\x8c': // SHORT_BINUNICODE
-        push(takeText(takeLength(1)));
+        push(input.text(input.unsigned(1)));
         break;
       case '\x8d': // BINUNICODE8
-        push(takeText(takeLength(8)));
+        push(input.text(input.unsigned(8)));
         break;
       case 'U': // SHORT_BINSTRING, Python 2's str
       case 'C': // SHORT_BINBYTES
-        push(takeBytes(takeLength(1)));
+        push(input.bytes(input.unsigned(1)));
         break;
       case 'T': // BINSTRING
       case 'B': // BINBYTES
-        push(takeBytes(takeLength(4)));
+        push(input.bytes(input.unsigned(4)));
         break;
       case '\x8e': // BINBYTES8
       case '\x96': // BYTEARRAY8
-        push(takeBytes(takeLength(8)));
+        push(input.bytes(input.unsigned(8)));
         break;
       case ']':
         push([], COST.list);
@@ -332,7 +274,7 @@ export function unpickle(
         break;
       }
       case 'c':
-        pushGlobal(takeLine(), takeLine());
+        pushGlobal(input.line(), input.line());
         break;
       case '\x93': {
         const name = pop(); // STACK_GLOBAL
@@ -351,7 +293,7 @@ export function unpickle(
         break;
       }
       case 'i': {
-        pushGlobal(takeLine(), takeLine()); // INST
+        pushGlobal(input.line(), input.line()); // INST
         const callee = pop();
         call(callee, popToMark());
         break;
@@ -374,23 +316,27 @@ export function unpickle(
         break;
       }
       case 'q': // BINPUT
-        remember(takeLength(1));
+        remember(input.unsigned(1));
         break;
       case 'r': // LONG_BINPUT
-        remember(takeLength(4));
+        remember(input.unsigned(4));
         break;
       case '\x94': // MEMOIZE
         remember(memo.size);
         break;
       case 'h': // BINGET
-        recall(takeLength(1));
+        recall(input.unsigned(1));
         break;
       case 'j': // LONG_BINGET
-        recall(takeLength(4));
+        recall(input.unsigned(4));
         break;
       default:
-        at--;
-        fail('an operation of pickle, protocol 2 to 5', `byte 0x${opcode.toString(16).padStart(2, '0')}`);
+        fail(
+          'an operation of pickle, protocol 2 to 5',
+          `byte 0x${opcode.toString(16).padStart(2, '0')}`,
+          undefined,
+          input.at - 1,
+        );
     }
   }
 }

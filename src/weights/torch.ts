@@ -38,7 +38,7 @@ const USUAL_KEYS = ['state_dict', 'model', 'model_state_dict', 'module', 'net', 
 const budgetOf = ({ size }: OpenFile): number => 4 * size + 2 ** 20;
 
 /** The same for the values of a pickle, and no more than a process has. */
-const pickleBudgetOf = (file: OpenFile): number => Math.min(budgetOf(file), 2 ** 30);
+const pickleBudgetOf = (file: OpenFile): number => Math.min(budgetOf(file), 2 ** 29);
 
 /** Opens what torch.save writes since 1.6. Throws E_ZIP, E_PICKLE, E_LIMIT, E_SOURCE. */
 export async function openTorchZip(file: OpenFile, options: CheckpointOptions): Promise<Checkpoint> {

@@ -141,6 +141,24 @@ describe('HDF5 weights', () => {
     expect((await refusal(Buffer.from(none, 'latin1'))).got).to.match(/\[4294967296,4294967296,1,1\] beyond$/);
   });
 
+  it('are read beside others that cannot be', () =>
+    inFolder(async (folder) => {
+      const path = join(folder, 'weights');
+      const file = hdf5File((root) => {
+        root.create_attribute('layer_names', ['layer']);
+        addLayer(root, 'layer', ['a:0', 'step:0'], (group) => {
+          group.create_dataset(floats);
+          group.create_dataset({ name: 'step:0', data: new Int32Array([7]), shape: [1] });
+        });
+      });
+      await writeFile(path, await file);
+      const checkpoint = await openCheckpoint(path);
+      expect(await checkpoint.readFloat32('a:0')).to.deep.equal(floats.data);
+      const error = await failure(() => checkpoint.readFloat32('step:0'));
+      expect([error.code, error.got]).to.deep.equal(['E_WEIGHTS', 'a dataset of whole numbers of 4 bytes']);
+      await checkpoint.close();
+    }));
+
   it('are given up where the library loops for ever over them', () =>
     inFolder(async (folder) => {
       await writeFile(join(folder, 'weights'), mutant(500045));

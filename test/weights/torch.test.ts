@@ -195,6 +195,26 @@ describe('PyTorch files', () => {
       expect((await failure(() => open(folder, file({ tensors: `${'}'.repeat(5000)}.` })))).code).to.equal('E_LIMIT');
     }));
 
+  it('steps over storages of the legacy format that are not read', () =>
+    inFolder(async (folder) => {
+      const complex = rebuilt(1, 0, [1], [1]).replace('FloatStorage', 'ComplexDoubleStorage');
+      const floats = rebuilt(2, 0, [2], [1]).replace('X\x01\0\0\x000', 'X\x01\0\0\x001');
+      const pickles = [
+        '\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.',
+        'M\xe9\x03.',
+        '}.',
+        `}(X\x01\0\0\0c${complex}X\x01\0\0\0x${floats}u.`,
+        '](X\x01\0\0\x000X\x01\0\0\x001e.',
+      ].map((pickle) => `\x80\x02${pickle}`);
+      const count = (number: number) => Buffer.from(new BigUint64Array([BigInt(number)]).buffer);
+      // a complex128 of 16 bytes, then two floats
+      const storages = [count(1), new Uint8Array(16), count(2), float32(5, 6)];
+      const checkpoint = await open(folder, Buffer.concat([Buffer.from(pickles.join(''), 'latin1'), ...storages]));
+      expect(checkpoint.tensors.get('c')).to.have.property('unreadable', 'a tensor of complex128 [1]');
+      expect(await checkpoint.readFloat32('x')).to.deep.equal(float32Of(5, 6));
+      await checkpoint.close();
+    }));
+
   it('takes tensors in the wrapping of a parameter of any class', () =>
     inFolder(async (folder) => {
       const plain = rebuilt(2, 0, [2], [1]);
@@ -216,6 +236,21 @@ describe('PyTorch files', () => {
       expect(checkpoint.tensors.size).to.equal(9);
       await checkpoint.close();
       expect((await failure(() => open(folder, file(10)))).code).to.equal('E_LIMIT');
+    }));
+
+  it('leaves out the largest of those that repeat their values, where all would be far larger than the file', () =>
+    inFolder(async (folder) => {
+      // a float repeated 100,000, 200,000 and 300,000 times, of 4 bytes each: what may be is a megabyte and some
+      const all = [1, 3, 2].map((times) => {
+        const expanded = rebuilt(1, 0, [100_000 * times], [0]);
+        return `X\x01\0\0\0${times}${expanded}`;
+      });
+      const checkpoint = await open(folder, torchZip(`}(${all.join('')}u.`, { 0: float32(7) }));
+      const left = [...checkpoint.tensors].filter(([, { unreadable }]) => unreadable !== undefined);
+      expect(left.map(([name]) => name)).to.deep.equal(['3', '2']); // 0.8 + 0.4 megabytes are more, too
+      const values = await checkpoint.readFloat32('1');
+      expect([values.length, values[99_999]]).to.deep.equal([100_000, 7]);
+      await checkpoint.close();
     }));
 
   it('refuses a pickle whose values would take far more memory than the file has bytes', () =>
