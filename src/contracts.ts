@@ -247,7 +247,7 @@ export interface LoadReport {
   readonly initialized: readonly string[];
   /** Tensors of the checkpoint that the model has no use for. */
   readonly unused: readonly string[];
-  /** Tensors of the right name and the wrong shape or dtype: freshly initialised, where `strict` lets it pass. */
+  /** Tensors of the right name that have the wrong shape or dtype, or cannot be read: freshly initialised, where `strict` lets it pass. */
   readonly misshaped: readonly { readonly name: string; readonly wanted: string; readonly got: string }[];
   /** Loaded parameters that hold NaN or Infinity. */
   readonly nonFinite: readonly string[];
