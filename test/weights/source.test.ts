@@ -92,7 +92,7 @@ describe('openSource', () => {
           [join(folder, 'runes'), 'did you mean "runs"?'],
           ['~/runs', `did you mean ${JSON.stringify(join(folder, 'runs'))}?`],
           ['~/rons', 'the folder . has facebook, runs'],
-          ['abs/x.pth', 'the folder . has facebook, runs'], // "abs" is as near to "runs" as to anything
+          ['rub/x.pth', 'the folder . has facebook, runs'], // short names are near to all others
         ] as const) {
           const [code, got, near] = await refused(source);
           expect([code, near], source).to.deep.equal(['E_SOURCE', suggestion ?? near]);
