@@ -173,8 +173,12 @@ export type StoredDtype =
 
 /** A tensor of a checkpoint, before it is read. */
 export interface StoredTensor {
-  readonly dtype: StoredDtype;
+  /** A `StoredDtype`; of an unreadable tensor, what its file calls it. */
+  readonly dtype: string;
+  /** Empty where a tensor is unreadable and its shape is not known. */
   readonly shape: readonly number[];
+  /** Why it cannot be read, as `a sparse tensor`; absent where it can. */
+  readonly unreadable?: string;
 }
 
 /** An open checkpoint, whatever its container: tensors by name, read one at a time. */
@@ -188,7 +192,7 @@ export interface Checkpoint {
   /** What its writer noted beside the tensors. */
   readonly metadata?: ReadonlyMap<string, string>;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** The values as float32, in the stored order. The caller owns the array. */
+  /** The values as float32, in the stored order. The caller owns the array. Throws E_WEIGHTS for an unreadable tensor. */
   readFloat32(name: string): Promise<Float32Array>;
   close(): Promise<void>;
 }
@@ -246,7 +250,7 @@ export interface LoadReport {
   readonly initialized: readonly string[];
   /** Tensors of the checkpoint that the model has no use for. */
   readonly unused: readonly string[];
-  /** Tensors of the right name and the wrong shape or dtype: freshly initialised, where `strict` lets it pass. */
+  /** Tensors of the right name that have the wrong shape or dtype, or cannot be read: freshly initialised, where `strict` lets it pass. */
   readonly misshaped: readonly { readonly name: string; readonly wanted: string; readonly got: string }[];
   /** Loaded parameters that hold NaN or Infinity. */
   readonly nonFinite: readonly string[];

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConvNextV2Error } from '../src/errors.js';
+import { readSafetensors } from '../src/weights/checkpoint.js';
+import { toBytes } from '../src/weights/dtypes.js';
 import type { OpenFile } from '../src/weights/file.js';
 
 /** A file of the goldens. */
@@ -17,6 +19,23 @@ export function safetensorsFile(header: unknown, data: Uint8Array = new Uint8Arr
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
   return new Uint8Array(Buffer.concat([length, json, data]));
+}
+
+/** A safetensors file of floats with a tensor `extra` more, and it and those of these names in a dtype that is not read. */
+export async function withUnreadable(path: string, names: readonly string[]): Promise<Uint8Array> {
+  const loaded = readSafetensors(await readBytes(path), path);
+  loaded.set('extra', { dtype: 'F32', shape: [2], data: new Float32Array(2) });
+  const header: Record<string, unknown> = {};
+  const parts: Uint8Array[] = [];
+  let begin = 0;
+  for (const [name, { shape, data }] of loaded) {
+    const isOdd = name === 'extra' || names.includes(name);
+    parts.push(isOdd ? new Uint8Array(data.length) : toBytes('F32', data));
+    const end = begin + parts.at(-1)!.length;
+    header[name] = { dtype: isOdd ? 'F8_E4M3' : 'F32', shape, data_offsets: [begin, end] };
+    begin = end;
+  }
+  return safetensorsFile(header, Buffer.concat(parts));
 }
 
 /** Runs in a new folder that is removed afterwards. */

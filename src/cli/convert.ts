@@ -42,11 +42,12 @@ async function run(args: readonly string[]): Promise<number> {
   const licence = licenceNotice(source);
   if (values.json) await print(json({ source, folder: to, licence, ...conversion }));
   else {
-    const { recognised, tensors, leftOut } = conversion;
+    const { recognised, tensors, leftOut, unreadable } = conversion;
+    const reasons = new Map(unreadable.map(({ name, reason }) => [name, `, which cannot be read: ${reason}`]));
     const lines = [
       `read ${recognised.join('; ')}`,
       `wrote ${tensors} tensors to ${to}`,
-      ...leftOut.map((name) => `left out ${name}`),
+      ...leftOut.map((name) => `left out ${name}${reasons.get(name) ?? ''}`),
       ...(licence === undefined ? [] : [licence]),
     ];
     await print(`${lines.join('\n')}\n`);

@@ -62,11 +62,12 @@ function report({ modelType, config, stages, parameters, flops, checkpoint, lice
 
 function described(checkpoint: ModelInspection['checkpoint']): readonly string[] {
   if (!checkpoint) return ['no checkpoint: fresh weights'];
-  const { path, tensors, values, dtypes, recognised, metadata, names = [] } = checkpoint;
+  const { path, tensors, values, dtypes, recognised, metadata, unreadable, names = [] } = checkpoint;
   return [
     `checkpoint ${path}: ${tensors} tensors, ${count(values)} values, ${dtypes.join(', ')}`,
     `recognised: ${recognised.join('; ')}`,
     ...Object.entries(metadata).map(([key, value]) => `metadata ${key}: ${value}`),
+    ...unreadable.map(({ name, reason }) => `cannot be read: ${name}, ${reason}`),
     ...names.map(({ name, dtype, shape }) => `${name}  ${dtype} [${shape.join(', ')}]`),
   ];
 }

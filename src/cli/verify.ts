@@ -36,6 +36,7 @@ async function run(args: readonly string[]): Promise<number> {
       ...found.onlyInFirst.map((name) => `only in ${first}: ${name}`),
       ...found.onlyInSecond.map((name) => `only in ${second}: ${name}`),
       ...found.misshaped.map((name) => `another shape: ${name}`),
+      ...found.unreadable.map((name) => `cannot be read: ${name}`),
       ...found.different.map(({ name, distance }) => `other values: ${name}, up to ${distance.toPrecision(3)} apart`),
       found.same ? `the same ${found.compared} tensors` : `not the same; ${found.compared} tensors have the same name`,
     ];

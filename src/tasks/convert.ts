@@ -8,6 +8,7 @@ import { openConfigured } from '../weights/derive.js';
 import { toBytes } from '../weights/dtypes.js';
 import { writeJson } from '../weights/pretrained-model.js';
 import { namingCalled, renameCheckpoint } from '../weights/rename.js';
+import { unreadableIn } from '../weights/report.js';
 import { imageNetPreprocessor, type ModelSource, type SourceOptions } from '../weights/source.js';
 import { writeSafetensors } from '../weights/write-safetensors.js';
 
@@ -32,8 +33,10 @@ export interface Conversion {
   readonly recognised: readonly string[];
   /** How many tensors were written. */
   readonly tensors: number;
-  /** What the source has and no such model wants, by the names of the file. */
+  /** What the source has and no such model wants, or what cannot be read, by the names of the file. */
   readonly leftOut: readonly string[];
+  /** Those of them that cannot be read, and why. */
+  readonly unreadable: readonly { readonly name: string; readonly reason: string }[];
 }
 
 /** An opened source with a checkpoint under its model's own names. `use` runs while it is open. */
@@ -82,8 +85,9 @@ export async function convertCheckpoint(
     const plugin = pluginOf<BackbonePlugin>(opened, registry);
     const writers = (plugin.checkpoints?.namings ?? []).filter(({ write }) => write);
     const written = namingCalled(naming, writers, 'naming').write!(checkpoint.tensors);
-    const tensors = Array.from(written, ([own, { name, shape = checkpoint.tensors.get(own)!.shape }]) => {
-      return { name, shape, dtype: stored, bytes: async () => toBytes(stored, await checkpoint.readFloat32(own)) };
+    const tensors = [...written].flatMap(([own, { name, shape = checkpoint.tensors.get(own)!.shape }]) => {
+      if (checkpoint.tensors.get(own)!.unreadable !== undefined) return [];
+      return [{ name, shape, dtype: stored, bytes: async () => toBytes(stored, await checkpoint.readFloat32(own)) }];
     });
     const { torch_dtype, ...config } = Object(opened.config);
     const preprocessor = opened.preprocessor?.json ?? (await imageNetPreprocessor(config.image_size));
@@ -94,11 +98,14 @@ export async function convertCheckpoint(
     });
     await writeJson(join(folder, 'preprocessor_config.json'), preprocessor);
     await writeJson(join(folder, 'config.json'), { ...config, dtype: name });
-    const leftOut = [...checkpoint.tensors.keys()].filter((own) => !written.has(own));
+    const leftOut = [...checkpoint.tensors].filter(
+      ([own, { unreadable }]) => !written.has(own) || unreadable !== undefined,
+    );
     return {
       recognised: checkpoint.recognised ?? [],
       tensors: tensors.length,
-      leftOut: leftOut.map((own) => checkpoint.storedNames?.get(own) ?? own),
+      leftOut: leftOut.map(([own]) => checkpoint.storedNames?.get(own) ?? own),
+      unreadable: unreadableIn(checkpoint).map(([name, reason]) => ({ name, reason })),
     };
   });
 }

@@ -1,10 +1,11 @@
 import { licenceNotice } from '../config/known-models.js';
-import type { Backbone, BackbonePlugin, Checkpoint, CheckpointForms, StoredDtype, StoredTensor } from '../contracts.js';
+import type { Backbone, BackbonePlugin, Checkpoint, CheckpointForms, StoredTensor } from '../contracts.js';
 import { countParameters, createScope } from '../nn/scope.js';
 import { defaultRegistry, type Registry } from '../registry.js';
 import { formsOf, pluginOf } from '../weights/auto.js';
 import { openConfigured } from '../weights/derive.js';
 import { renameCheckpoint } from '../weights/rename.js';
+import { unreadableIn } from '../weights/report.js';
 import type { SourceOptions } from '../weights/source.js';
 
 /** A stage of a backbone, for a picture of a given size. */
@@ -33,11 +34,13 @@ export interface ModelInspection {
     readonly path: string;
     readonly tensors: number;
     readonly values: number;
-    readonly dtypes: readonly StoredDtype[];
+    readonly dtypes: readonly string[];
     /** How it was read: its container, whose names it has. */
     readonly recognised: readonly string[];
     /** What its writer noted. */
     readonly metadata: Readonly<Record<string, string>>;
+    /** Tensors that cannot be read, by the names of the file, and why. */
+    readonly unreadable: readonly { readonly name: string; readonly reason: string }[];
     /** What it holds, by the names of the file; where they were asked for. */
     readonly names?: readonly (StoredTensor & { readonly name: string })[];
   };
@@ -82,6 +85,7 @@ export async function inspectModel(
         dtypes: [...new Set(tensors.map(({ dtype }) => dtype))],
         recognised: recognise(checkpoint, plugin.checkpoints, options.format),
         metadata: Object.fromEntries(checkpoint.metadata ?? []),
+        unreadable: unreadableIn(checkpoint).map(([name, reason]) => ({ name, reason })),
         ...(names && {
           names: Array.from(checkpoint.tensors, ([name, { dtype, shape }]) => ({ name, dtype, shape })),
         }),

@@ -14,6 +14,8 @@ export interface Verification {
   readonly onlyInSecond: readonly string[];
   /** Tensors of different shapes, axes of one aside. */
   readonly misshaped: readonly string[];
+  /** Tensors that cannot be read in one of the two, or in both. */
+  readonly unreadable: readonly string[];
   /** Tensors whose values are further apart than the tolerance, and how far: Infinity where NaN meets a number. */
   readonly different: readonly { readonly name: string; readonly distance: number }[];
 }
@@ -31,10 +33,14 @@ export function verifyCheckpoints(
 }
 
 async function compare(a: Checkpoint, b: Checkpoint, tolerance: number): Promise<Verification> {
-  const misshaped: string[] = [];
+  const [unreadable, misshaped]: string[][] = [[], []];
   const different: { name: string; distance: number }[] = [];
   const both = [...a.tensors.keys()].filter((name) => b.tensors.has(name));
   for (const name of both) {
+    if ([a, b].some(({ tensors }) => tensors.get(name)!.unreadable !== undefined)) {
+      unreadable.push(name);
+      continue;
+    }
     const [one, other] = [a, b].map(({ tensors }) => tensors.get(name)!.shape.filter((length) => length !== 1));
     if (`${one}` !== `${other}`) misshaped.push(name);
     else {
@@ -44,8 +50,8 @@ async function compare(a: Checkpoint, b: Checkpoint, tolerance: number): Promise
   }
   const onlyInFirst = [...a.tensors.keys()].filter((name) => !b.tensors.has(name));
   const onlyInSecond = [...b.tensors.keys()].filter((name) => !a.tensors.has(name));
-  const isSame = [misshaped, different, onlyInFirst, onlyInSecond].every(({ length }) => length === 0);
-  return { same: isSame, compared: both.length, onlyInFirst, onlyInSecond, misshaped, different };
+  const isSame = [unreadable, misshaped, different, onlyInFirst, onlyInSecond].every(({ length }) => length === 0);
+  return { same: isSame, compared: both.length, onlyInFirst, onlyInSecond, misshaped, unreadable, different };
 }
 
 function largestDifference(a: Float32Array, b: Float32Array): number {

@@ -4,6 +4,7 @@ import type { Checkpoint, StoredTensor } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { toFloat32, toNumbers } from './dtypes.js';
 import { type OpenFile, reading, readRange, withFile } from './file.js';
+import { START_BYTES } from './other-files.js';
 import { fail, headerEnd, parseHeader, where } from './safetensors.js';
 import { tensorCalled } from './tensor-called.js';
 
@@ -19,7 +20,7 @@ export function openSafetensors(path: string): Promise<Checkpoint> {
 /** As `openSafetensors`, of a file that is open. */
 export async function readSafetensorsFile(file: OpenFile): Promise<Checkpoint> {
   const { path, size } = file;
-  const start = headerEnd(await readRange(file, 0, Math.min(8, size)), size, path);
+  const start = headerEnd(await readRange(file, 0, Math.min(START_BYTES, size)), size, path);
   const { tensors, metadata } = parseHeader(await readRange(file, 0, start), size, path);
   return {
     path,
@@ -83,13 +84,16 @@ export interface LoadedTensor extends StoredTensor {
 }
 
 /**
- * Reads a whole safetensors file from memory; `path` is for messages. Whole numbers keep their values.
+ * Reads a whole safetensors file from memory; `path` is for messages. Whole numbers keep their values; tensors of dtypes that
+ * are not read, as F8_E4M3, are left out.
  * Throws E_SAFETENSORS where the file is not in order, E_LIMIT where a whole number is beyond 2^53.
  */
 export function readSafetensors(bytes: Uint8Array, path: string): Map<string, LoadedTensor> {
   const { tensors } = parseHeader(bytes, bytes.length, path);
   return new Map(
-    Array.from(tensors, ([name, { dtype, shape, begin, end }]) => {
+    [...tensors].flatMap(([name, tensor]): [string, LoadedTensor][] => {
+      if (tensor.unreadable !== undefined) return [];
+      const { dtype, shape, begin, end } = tensor;
       const data = toNumbers(dtype, new Uint8Array(bytes.subarray(begin, end)));
       if (data instanceof Float64Array && !data.every(Number.isSafeInteger)) {
         throw new ConvNextV2Error('E_LIMIT', {
@@ -98,7 +102,7 @@ export function readSafetensors(bytes: Uint8Array, path: string): Map<string, Lo
           got: 'a larger one',
         });
       }
-      return [name, { dtype, shape, data }];
+      return [[name, { dtype, shape, data }]];
     }),
   );
 }
@@ -109,7 +113,12 @@ export async function readShardNames(indexPath: string): Promise<readonly string
 }
 
 async function readWeightMap(path: string): Promise<ReadonlyMap<string, string>> {
-  const { weight_map } = Object(await readJsonFile(path));
+  const json = await readJsonFile(path);
+  const { weight_map } = Object(json);
+  if (weight_map === undefined) {
+    const suggestion = "a server's message may have been saved in place of the file: fetch it again";
+    fail(`${path}: weight_map`, 'an object from the names of tensors to files', `none in ${show(json)}`, suggestion);
+  }
   if (typeof weight_map !== 'object' || weight_map === null || Array.isArray(weight_map)) {
     fail(`${path}: weight_map`, 'an object from the names of tensors to files', show(weight_map));
   }

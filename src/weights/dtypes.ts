@@ -40,15 +40,22 @@ const DTYPES: Readonly<Record<StoredDtype, { readonly size: number; readonly arr
 /** Every dtype that can be read, in the order of the reference's writer: narrow to wide. */
 export const STORED_DTYPES = Object.keys(DTYPES) as readonly StoredDtype[];
 
+export const isStoredDtype = (dtype: string): dtype is StoredDtype => Object.hasOwn(DTYPES, dtype);
+
 /** The dtypes that `toBytes` makes. */
 export type WritableDtype = 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'U8' | 'BOOL';
 
 /** The bytes of a tensor, or NaN where they cannot be counted exactly, as 2^40 x 2^40 (x 0: what overflows stays refused). */
 export function byteLength(dtype: StoredDtype, shape: readonly number[]): number {
+  return bytesOfElements(DTYPES[dtype].size, shape);
+}
+
+/** The same by the bytes of an element. */
+export function bytesOfElements(size: number, shape: readonly number[]): number {
   return shape.reduce((bytes, length) => {
     const product = bytes * length;
     return product <= Number.MAX_SAFE_INTEGER ? product : Number.NaN;
-  }, DTYPES[dtype].size);
+  }, size);
 }
 
 /** Stored bytes as float32, rounded to the nearest where they hold more. F32 may share the memory of `bytes`. */

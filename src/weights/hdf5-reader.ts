@@ -1,5 +1,5 @@
 import type { Attribute, Dataset, Entity, File, Group } from 'h5wasm';
-import type { StoredDtype, StoredTensor } from '../contracts.js';
+import type { StoredTensor } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { byteLength } from './dtypes.js';
 
@@ -24,9 +24,14 @@ const MAX_WEIGHTS = 20_000;
 /** Attributes longer than 64 KB are split by Keras into parts: `weight_names0`, ... */
 const MAX_PARTS = 1000;
 
+interface Readable {
+  readonly dtype: 'F32' | 'F64';
+  readonly unreadable?: undefined;
+}
+
 interface Weight {
   readonly dataset: Dataset;
-  readonly tensor: StoredTensor;
+  readonly tensor: StoredTensor & (Readable | { readonly unreadable: string });
 }
 
 /** Throws E_HDF5, and so does the `readValues` that it gives. */
@@ -123,9 +128,9 @@ function findWeights(root: File, file: Hdf5Bytes): ReadonlyMap<string, Weight> {
       if (!isDataset(dataset)) fail(file.path, `a dataset ${show(name)}`, 'none');
       if (weights.has(name)) fail(file.path, 'each weight once', `${show(name)} twice`);
       if (weights.size === MAX_WEIGHTS) fail(file.path, `at most ${MAX_WEIGHTS} weights`, 'more');
-      const tensor = check(dataset, `${file.path}: ${show(name)}`);
+      const tensor = describeDataset(dataset);
       // otherwise a small file could fill the memory
-      bytes += byteLength(tensor.dtype, tensor.shape);
+      bytes += tensor.unreadable === undefined ? byteLength(tensor.dtype, tensor.shape) : 0;
       if (!(bytes <= file.size)) {
         fail(file.path, `weights within the file's ${file.size} bytes`, `${show(name)} ${show(tensor.shape)} beyond`);
       }
@@ -135,14 +140,17 @@ function findWeights(root: File, file: Hdf5Bytes): ReadonlyMap<string, Weight> {
   return weights;
 }
 
-/** Written plainly, in floats. */
-function check({ metadata, filters }: Dataset, at: string): StoredTensor {
+/** HDF5's types of numbers that are named in a message. */
+const TYPES: Readonly<Record<number, string>> = { 0: 'whole numbers', 1: 'floats', 3: 'texts' };
+
+/** Read are those that are written plainly, in floats. */
+function describeDataset({ metadata, filters }: Dataset): Weight['tensor'] {
   const { shape, type, size: width, littleEndian, chunks } = metadata;
-  const dtype: StoredDtype | undefined = type === 1 ? ({ 4: 'F32', 8: 'F64' } as const)[width] : undefined;
-  if (dtype === undefined || !littleEndian)
-    fail(at, 'little-endian floats of 4 or 8 bytes', `type ${type} of ${width}`);
-  if (chunks || filters.length > 0) fail(at, 'a dataset in one piece', 'a chunked or compressed one');
-  if (!shape?.every(Number.isSafeInteger)) fail(at, 'a shape', show(shape));
+  const kind = `${TYPES[type] ?? `type ${type}`} of ${width} bytes${littleEndian ? '' : ', big-endian'}`;
+  const dtype = type === 1 && littleEndian ? ({ 4: 'F32', 8: 'F64' } as const)[width] : undefined;
+  if (!shape?.every(Number.isSafeInteger)) return { dtype: kind, shape: [], unreadable: 'a dataset without a shape' };
+  if (dtype === undefined) return { dtype: kind, shape, unreadable: `a dataset of ${kind}` };
+  if (chunks || filters.length > 0) return { dtype, shape, unreadable: 'a chunked or compressed dataset' };
   return { dtype, shape };
 }
 

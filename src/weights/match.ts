@@ -3,6 +3,7 @@ import { ConvNextV2Error, didYouMean, type Problem } from '../errors.js';
 import { anySeed } from '../nn/random.js';
 import { type DeclaredParameter, initialValues } from '../nn/scope.js';
 import type { Progress } from './hub/settings.js';
+import { unreadableIn } from './report.js';
 import { where } from './safetensors.js';
 
 export interface FillOptions {
@@ -97,7 +98,7 @@ function match(
     }
     unused.delete(name);
     const tensor = checkpoint!.tensors.get(name)!;
-    const got = `${tensor.dtype} [${tensor.shape.join(', ')}]`;
+    const got = tensor.unreadable ?? `${tensor.dtype} [${tensor.shape.join(', ')}]`;
     const found = { parameter, name, storedName: storedName(name), wanted: `F32 ${size}` };
     if (fits(parameter, tensor)) return { ...found, state: 'loaded', got };
     const isReplaced = ownShapes !== undefined && fits(parameter, tensor, ownShapes.get(parameter.name));
@@ -118,6 +119,7 @@ function reportOf({ matches, unused }: Plan, checkpoint: Checkpoint | undefined)
   const of = (state: LoadRow['state']) => matches.filter((match) => match.state === state);
   const fresh = of('new');
   const candidates = comparable(fresh.length, unused);
+  const unreadable = new Map(checkpoint && unreadableIn(checkpoint));
   return {
     loaded: of('loaded').map(({ parameter }) => parameter.name),
     initialized: fresh.map(({ parameter }) => parameter.name),
@@ -131,7 +133,12 @@ function reportOf({ matches, unused }: Plan, checkpoint: Checkpoint | undefined)
         const reason = checkpoint ? `wanted ${wanted}, got ${got}` : 'there is no checkpoint';
         return { ...row, reason, suggestion: state === 'new' ? didYouMean(name, candidates) : undefined };
       }),
-      ...unused.map((name): LoadRow => ({ state: 'unused', name, reason: 'the model has no use for it' })),
+      ...unused.map((name): LoadRow => {
+        const reason = unreadable.has(name)
+          ? `it cannot be read: ${unreadable.get(name)}`
+          : 'the model has no use for it';
+        return { state: 'unused', name, reason };
+      }),
     ],
   };
 }
@@ -141,7 +148,7 @@ const FLOATS: readonly string[] = ['F64', 'F32', 'F16', 'BF16'];
 const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 
 function fits({ shape: own, options }: DeclaredParameter, tensor: StoredTensor, shape = own): boolean {
-  if (!FLOATS.includes(tensor.dtype)) return false;
+  if (tensor.unreadable !== undefined || !FLOATS.includes(tensor.dtype)) return false;
   if (options.match === 'same-size') return sizeOf(tensor.shape) === sizeOf(shape);
   return tensor.shape.length === shape.length && tensor.shape.every((length, axis) => length === shape[axis]);
 }

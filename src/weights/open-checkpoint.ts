@@ -1,12 +1,10 @@
 import type { Checkpoint } from '../contracts.js';
-import { ConvNextV2Error, show } from '../errors.js';
+import { ConvNextV2Error } from '../errors.js';
 import { openShardedSafetensors, readSafetensorsFile } from './checkpoint.js';
 import { type OpenFile, readRange, withFile } from './file.js';
 import { openHdf5 } from './hdf5.js';
+import { recogniseOther, START_BYTES } from './other-files.js';
 import { type CheckpointOptions, openTorchLegacy, openTorchZip } from './torch.js';
-
-/** How many bytes from the start tell the containers apart. */
-const SIGNATURE_BYTES = 16;
 
 /**
  * Opens a file of weights by what it holds, whatever its name: safetensors, the index of several of these, what torch.save
@@ -19,13 +17,13 @@ export function openCheckpoint(path: string, options: CheckpointOptions = {}): P
 
 /** As `openCheckpoint`, of a file that is open: whoever closes the checkpoint closes it. */
 export async function readCheckpoint(file: OpenFile, options: CheckpointOptions = {}): Promise<Checkpoint> {
-  const start = await readRange(file, 0, Math.min(SIGNATURE_BYTES, file.size));
+  const start = await readRange(file, 0, Math.min(START_BYTES, file.size));
   const text = Buffer.from(start).toString('latin1');
   if (text.startsWith('PK\x03\x04')) return openTorchZip(file, options);
   if (start[0] === 0x80 && start[1] >= 2 && start[1] <= 5) return openTorchLegacy(file, options);
   if (text.startsWith('\x89HDF\r\n\x1a\n')) return openHdf5(file);
   if (isSafetensors(text, file.path)) return readSafetensorsFile(file);
-  if (!text.trimStart().startsWith('{')) return refuse(file, text);
+  if (!text.trimStart().startsWith('{')) return refuse(file, start);
   await file.handle.close(); // an index is read by its path, as the files that it names
   return openShardedSafetensors(file.path);
 }
@@ -35,13 +33,11 @@ function isSafetensors(text: string, path: string): boolean {
   return text.slice(4, 8) === '\0\0\0\0' || path.endsWith('.safetensors');
 }
 
-function refuse({ path, size }: OpenFile, text: string): never {
-  const isPointer = text.startsWith('version https://');
-  const isText = /^[\t\n\r\x20-\x7e]+$/.test(text);
+function refuse({ path, size }: OpenFile, start: Uint8Array): never {
+  const wanted = 'a safetensors, PyTorch or HDF5 file of weights';
   throw new ConvNextV2Error('E_SOURCE', {
     path,
-    wanted: 'a safetensors, PyTorch or HDF5 file of weights',
-    got: size === 0 ? 'an empty file' : isText ? `text that begins ${show(text)}` : 'something else',
-    suggestion: isPointer ? 'this looks like a Git LFS pointer: fetch the file itself with `git lfs pull`' : undefined,
+    wanted,
+    ...(recogniseOther(start, size) ?? { got: 'something else' }),
   });
 }

@@ -3,9 +3,22 @@ export class PickleGlobal {
   constructor(readonly name: string) {}
 }
 
-/** An object that a pickle holds and that means nothing here: its class is known, what it holds is not kept. */
+/**
+ * An object of a class, or a result of a function, that means nothing here: nothing was called. What it was made of is kept,
+ * to tell whether tensors are lost with it.
+ */
 export class PickledObject {
-  constructor(readonly type: string) {}
+  /** Arguments, attributes, and the items of a list. */
+  readonly parts: unknown[];
+  /** The items of a subclass of dict. */
+  readonly entries = new Map<unknown, unknown>();
+
+  constructor(
+    readonly type: string,
+    ...parts: readonly unknown[]
+  ) {
+    this.parts = [...parts];
+  }
 }
 
 /** Thrown by a handler of `globals` for arguments that it cannot take. */

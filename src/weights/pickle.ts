@@ -1,7 +1,8 @@
 import { ConvNextV2Error } from '../errors.js';
+import { COST, PickleBytes } from './pickle-bytes.js';
 import { describe, PickledObject, PickleGlobal, PickleMismatch } from './pickle-values.js';
 
-/** What a pickle may name, and what becomes of a call of it with these arguments. Nothing else is ever called. */
+/** What becomes of a call of these names with these arguments. Nothing else is ever called. */
 export type PickleGlobals = ReadonlyMap<string, (args: readonly unknown[]) => unknown>;
 
 export interface UnpickleOptions {
@@ -14,34 +15,28 @@ export interface UnpickleOptions {
   readonly budget: number;
 }
 
-/** About what values take in memory, in bytes. */
-const COST = { slot: 16, list: 64, map: 256, entry: 48, object: 128 };
-
-/** Integers of more bytes than this are no numbers of a checkpoint. */
-const MAX_INTEGER_BYTES = 64;
-
 const MARK = Symbol('mark');
+
+/** What runs commands or opens files. No checkpoint needs it, and torch.load would run it: who has such a file should know. */
+const HARMFUL =
+  /^(os|posix|nt|sys|subprocess|pty|shutil|socket|ctypes|importlib|runpy)\.|^(builtins|__builtin__)\.(eval|exec|execfile|compile|open|__import__)$/;
 
 /**
  * Reads one pickle of protocol 2 to 5 from `at` on, by an interpreter of its own that builds plain values alone: null, booleans,
- * numbers, bigints, strings, Uint8Arrays, arrays for lists and tuples, Maps for dicts, Sets, PickleGlobals, and what `globals`
- * and `persistentLoad` give. Gives the value, and where the pickle ends.
- * Throws E_PICKLE where it is not in order or names a global that is not in `globals`, E_LIMIT above the budget.
+ * numbers, bigints, strings, Uint8Arrays, arrays for lists and tuples, Maps for dicts, Sets, PickleGlobals, what `globals` and
+ * `persistentLoad` give, and a PickledObject for what any other class or function would have made. Gives the value, and where
+ * the pickle ends. Throws E_PICKLE where it is not in order or names what runs commands, E_LIMIT above the budget.
  */
 export function unpickle(
   bytes: Uint8Array,
   at: number,
   { path, globals, persistentLoad, budget }: UnpickleOptions,
 ): { readonly value: unknown; readonly end: number } {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const input = new PickleBytes(bytes, at, path, spend);
+  const fail: PickleBytes['fail'] = (...problem) => input.fail(...problem);
   const stack: unknown[] = [];
   const memo = new Map<number, unknown>();
   let spent = 0;
-
-  function fail(wanted: string, got: string, suggestion?: string): never {
-    throw new ConvNextV2Error('E_PICKLE', { path: `${path}: byte ${at}`, wanted, got, suggestion });
-  }
 
   function spend(cost: number): void {
     spent += cost;
@@ -49,55 +44,6 @@ export function unpickle(
       const wanted = `a pickle whose values take at most ${budget} bytes`;
       throw new ConvNextV2Error('E_LIMIT', { path, wanted, got: 'a larger one' });
     }
-  }
-
-  /** Moves on by so many bytes, and gives where they begin. */
-  function take(length: number): number {
-    if (length > bytes.length - at) fail(`${length} bytes more`, `${bytes.length - at} to the end`, 'it is cut short');
-    at += length;
-    return at - length;
-  }
-
-  function takeLength(size: 1 | 4 | 8): number {
-    const start = take(size);
-    if (size === 1) return view.getUint8(start);
-    const low = view.getUint32(start, true);
-    return size === 4 ? low : low + view.getUint32(start + 4, true) * 2 ** 32;
-  }
-
-  function takeText(length: number): string {
-    const start = take(length);
-    spend(COST.entry + 2 * length);
-    try {
-      return decoder.decode(bytes.subarray(start, at));
-    } catch {
-      return fail('text in UTF-8', 'bytes that are not UTF-8');
-    }
-  }
-
-  function takeLine(): string {
-    const end = bytes.indexOf(10, at);
-    if (end < 0) fail('a line', 'the end', 'it is cut short');
-    const text = takeText(end - at);
-    at++;
-    return text;
-  }
-
-  function takeBytes(length: number): Uint8Array {
-    const start = take(length);
-    spend(COST.object + length);
-    return bytes.slice(start, at);
-  }
-
-  /** A whole number in two's complement, the low byte first. */
-  function takeInteger(length: number): number | bigint {
-    if (length > MAX_INTEGER_BYTES) fail(`a number of at most ${MAX_INTEGER_BYTES} bytes`, `one of ${length}`);
-    const start = take(length);
-    let value = 0n;
-    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[start + i]);
-    if (length > 0 && bytes[at - 1] >= 128) value -= 1n << BigInt(8 * length);
-    const number = Number(value);
-    return Number.isSafeInteger(number) ? number : value;
   }
 
   function push(value: unknown, cost = 0): void {
@@ -138,39 +84,44 @@ export function unpickle(
 
   function append(items: readonly unknown[]): void {
     const target = top();
-    if (target instanceof PickledObject) return;
+    const list = target instanceof PickledObject ? target.parts : target;
     spend(COST.slot * items.length);
-    if (target instanceof Set) for (const item of items) target.add(item);
-    else if (Array.isArray(target)) for (const item of items) target.push(item);
+    if (list instanceof Set) for (const item of items) list.add(item);
+    else if (Array.isArray(list)) for (const item of items) list.push(item);
     else fail('a list to add to', describe(target));
   }
 
   function setItems(items: readonly unknown[]): void {
     const target = top();
-    if (target instanceof PickledObject) return;
-    if (!(target instanceof Map)) fail('a dict to add to', describe(target));
+    const dict = target instanceof PickledObject ? target.entries : target;
+    if (!(dict instanceof Map)) fail('a dict to add to', describe(target));
     if (items.length % 2 !== 0) fail('keys and values', 'a key without a value');
     spend((COST.entry / 2) * items.length);
-    for (let i = 0; i < items.length; i += 2) target.set(items[i], items[i + 1]);
+    for (let i = 0; i < items.length; i += 2) dict.set(items[i], items[i + 1]);
   }
 
   function pushGlobal(module: unknown, name: unknown): void {
     const full = `${typeof module === 'string' ? module : '?'}.${typeof name === 'string' ? name : '?'}`;
-    if (!globals.has(full)) {
+    if (HARMFUL.test(full)) {
       fail(
-        'names of tensors and plain data alone',
+        'tensors and plain data',
         full,
-        'nothing in it was run; save the tensors anew, by torch.save(model.state_dict(), file), where you trust it',
+        'nothing in it was run here; torch.load would run it: do not trust this file',
       );
     }
     push(new PickleGlobal(full), COST.object);
   }
 
-  function call(args: unknown): void {
-    const callee = pop();
-    const handler = callee instanceof PickleGlobal ? globals.get(callee.name) : undefined;
-    if (!handler) fail('a name to call', describe(callee));
+  /** What `callee` gives for these arguments; `state` is what else an unknown class is given. */
+  function call(callee: unknown, args: unknown, ...state: readonly unknown[]): void {
     if (!Array.isArray(args)) fail('a tuple of arguments', describe(args));
+    const handler = callee instanceof PickleGlobal ? globals.get(callee.name) : undefined;
+    if (!handler) {
+      if (callee instanceof PickleGlobal) push(new PickledObject(callee.name, args, ...state), COST.map);
+      else if (callee instanceof PickledObject) push(new PickledObject(callee.type, callee, args, ...state), COST.map);
+      else fail('a name to call', describe(callee));
+      return;
+    }
     // a list that is remembered costs a call three bytes, however long it is
     spend(COST.slot * args.length);
     for (const arg of args) if (Array.isArray(arg)) spend(COST.entry * arg.length);
@@ -199,16 +150,16 @@ export function unpickle(
   }
 
   for (;;) {
-    const opcode = bytes[take(1)];
+    const opcode = input.unsigned(1);
     switch (String.fromCharCode(opcode)) {
       case '\x80': // PROTO
-        if (takeLength(1) > 5) fail('a protocol up to 5', 'a later one');
+        if (input.unsigned(1) > 5) fail('a protocol up to 5', 'a later one');
         break;
       case '\x95': // FRAME
-        takeLength(8);
+        input.unsigned(8);
         break;
       case '.': // STOP
-        return { value: pop(), end: at };
+        return { value: pop(), end: input.at };
       case '(':
         push(MARK);
         break;
@@ -232,43 +183,43 @@ export function unpickle(
         push(false);
         break;
       case 'J': // BININT
-        push(view.getInt32(take(4), true));
+        push(input.int32());
         break;
       case 'K': // BININT1
-        push(takeLength(1));
+        push(input.unsigned(1));
         break;
       case 'M': // BININT2
-        push(view.getUint16(take(2), true));
+        push(input.unsigned(2));
         break;
       case '\x8a': // LONG1
-        push(takeInteger(takeLength(1)));
+        push(input.integer(input.unsigned(1)));
         break;
       case '\x8b': // LONG4
-        push(takeInteger(takeLength(4)));
+        push(input.integer(input.unsigned(4)));
         break;
       case 'G': // BINFLOAT
-        push(view.getFloat64(take(8), false));
+        push(input.float64());
         break;
       case 'X': // BINUNICODE
-        push(takeText(takeLength(4)));
+        push(input.text(input.unsigned(4)));
         break;
       case '\x8c': // SHORT_BINUNICODE
-        push(takeText(takeLength(1)));
+        push(input.text(input.unsigned(1)));
         break;
       case '\x8d': // BINUNICODE8
-        push(takeText(takeLength(8)));
+        push(input.text(input.unsigned(8)));
         break;
       case 'U': // SHORT_BINSTRING, Python 2's str
       case 'C': // SHORT_BINBYTES
-        push(takeBytes(takeLength(1)));
+        push(input.bytes(input.unsigned(1)));
         break;
       case 'T': // BINSTRING
       case 'B': // BINBYTES
-        push(takeBytes(takeLength(4)));
+        push(input.bytes(input.unsigned(4)));
         break;
       case '\x8e': // BINBYTES8
       case '\x96': // BYTEARRAY8
-        push(takeBytes(takeLength(8)));
+        push(input.bytes(input.unsigned(8)));
         break;
       case ']':
         push([], COST.list);
@@ -323,7 +274,7 @@ export function unpickle(
         break;
       }
       case 'c':
-        pushGlobal(takeLine(), takeLine());
+        pushGlobal(input.line(), input.line());
         break;
       case '\x93': {
         const name = pop(); // STACK_GLOBAL
@@ -331,40 +282,61 @@ export function unpickle(
         break;
       }
       case 'R': // REDUCE
-      case '\x81': // NEWOBJ
-        call(pop());
+      case '\x81': {
+        const args = pop(); // NEWOBJ
+        call(pop(), args);
         break;
-      case '\x92':
-        pop(); // NEWOBJ_EX: arguments by keyword
-        call(pop());
+      }
+      case '\x92': {
+        const [keywords, args] = [pop(), pop()]; // NEWOBJ_EX
+        call(pop(), args, keywords);
         break;
-      case 'b': // BUILD: attributes of what is data here, as OrderedDict's _metadata
-        pop();
-        top();
+      }
+      case 'i': {
+        pushGlobal(input.line(), input.line()); // INST
+        const callee = pop();
+        call(callee, popToMark());
         break;
+      }
+      case 'o': {
+        const [callee, ...args] = popToMark(); // OBJ
+        call(callee, args);
+        break;
+      }
+      case 'b': {
+        const state = pop(); // BUILD: attributes. What is data here has none that matter, as OrderedDict's _metadata
+        const target = top();
+        if (target instanceof PickledObject) target.parts.push(state);
+        spend(COST.slot);
+        break;
+      }
       case 'Q': {
         const id = pop(); // BINPERSID
         pushResult(() => (persistentLoad ? persistentLoad(id) : fail('no persistent id', 'one')));
         break;
       }
       case 'q': // BINPUT
-        remember(takeLength(1));
+        remember(input.unsigned(1));
         break;
       case 'r': // LONG_BINPUT
-        remember(takeLength(4));
+        remember(input.unsigned(4));
         break;
       case '\x94': // MEMOIZE
         remember(memo.size);
         break;
       case 'h': // BINGET
-        recall(takeLength(1));
+        recall(input.unsigned(1));
         break;
       case 'j': // LONG_BINGET
-        recall(takeLength(4));
+        recall(input.unsigned(4));
         break;
       default:
-        at--;
-        fail('an operation of pickle, protocol 2 to 5', `byte 0x${opcode.toString(16).padStart(2, '0')}`);
+        fail(
+          'an operation of pickle, protocol 2 to 5',
+          `byte 0x${opcode.toString(16).padStart(2, '0')}`,
+          undefined,
+          input.at - 1,
+        );
     }
   }
 }

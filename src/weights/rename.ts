@@ -32,7 +32,7 @@ export function renameCheckpoint(
     const renamed = found?.tensors.get(name) ?? { name };
     const other = origins.get(renamed.name);
     if (other) throw clash(checkpoint.path, stored, renamed.name, other.stored);
-    tensors.set(renamed.name, { dtype: tensor.dtype, shape: renamed.shape ?? tensor.shape });
+    tensors.set(renamed.name, { ...tensor, shape: renamed.shape ?? tensor.shape });
     origins.set(renamed.name, { ...renamed, stored });
   }
   const storedNames = new Map([...origins].map(([name, { stored }]) => [name, stored]));

@@ -1,4 +1,4 @@
-import type { LoadReport, LoadRow } from '../contracts.js';
+import type { Checkpoint, LoadReport, LoadRow } from '../contracts.js';
 
 /**
  * A load report as text: how the checkpoint was recognised, and a line for every parameter and tensor that was not simply
@@ -16,6 +16,16 @@ export function reportTable(report: LoadReport, { all = false }: { readonly all?
     ...report.nonFinite.map((name) => `not finite  ${name}: holds NaN or Infinity`),
     '',
   ].join('\n');
+}
+
+/** The tensors of a checkpoint that cannot be read, as its file calls them, and why. */
+export function unreadableIn({
+  tensors,
+  storedNames,
+}: Checkpoint): readonly (readonly [name: string, reason: string])[] {
+  return [...tensors].flatMap(([name, { unreadable }]) =>
+    unreadable === undefined ? [] : [[storedNames?.get(name) ?? name, unreadable] as const],
+  );
 }
 
 function line({ state, name, storedName, reason, suggestion }: LoadRow): string {

@@ -1,6 +1,7 @@
-import type { StoredTensor } from '../contracts.js';
+import type { StoredDtype, StoredTensor } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
-import { byteLength, STORED_DTYPES } from './dtypes.js';
+import { byteLength, bytesOfElements, isStoredDtype, STORED_DTYPES } from './dtypes.js';
+import { recogniseOther, START_BYTES } from './other-files.js';
 
 /** The reference's own limit: a longer header is refused before it is read. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -13,11 +14,29 @@ const MAX_VALUES = 16 * MAX_TENSORS;
 
 const METADATA = '__metadata__';
 
-/** A tensor and where its bytes lie, counted from the start of the file; `end` is the first byte that is not its own. */
-export interface TensorEntry extends StoredTensor {
+/** Where the bytes of a tensor lie, counted from the start of the file; `end` is the first byte that is not its own. */
+interface Place {
   readonly begin: number;
   readonly end: number;
 }
+
+/** A tensor that can be read or not, and where its bytes lie. */
+export type TensorEntry = StoredTensor &
+  Place &
+  ({ readonly dtype: StoredDtype; readonly unreadable?: undefined } | { readonly unreadable: string });
+
+/** The format's dtypes that are not read here, and how many bytes an element of each has. */
+const OTHER_DTYPES: ReadonlyMap<string, number> = new Map([
+  ['F4', 0.5],
+  ['F6_E2M3', 0.75],
+  ['F6_E3M2', 0.75],
+  ['F8_E4M3', 1],
+  ['F8_E5M2', 1],
+  ['F8_E8M0', 1],
+  ['F8_E4M3FNUZ', 1],
+  ['F8_E5M2FNUZ', 1],
+  ['C64', 8],
+]);
 
 export interface SafetensorsHeader {
   /** By name, in the order of their bytes. */
@@ -26,21 +45,21 @@ export interface SafetensorsHeader {
 }
 
 /**
- * Where the header of a file ends and the tensors' bytes begin, from its first 8 bytes.
- * Throws E_SAFETENSORS where the file is too short for its header or the header too long.
+ * Where the header of a file ends and the tensors' bytes begin, from its first 8 bytes; more of them let a message say what the
+ * file is instead. Throws E_SAFETENSORS where the file is too short for its header or the header too long.
  */
 export function headerEnd(bytes: Uint8Array, fileSize: number, path: string): number {
-  if (fileSize < 8) fail(path, 'a safetensors file, of 8 bytes at least', `${fileSize} bytes`);
+  if (fileSize < 8) {
+    const { got, suggestion } = recogniseOther(bytes, fileSize) ?? { got: `${fileSize} bytes` };
+    fail(path, 'a safetensors file, of 8 bytes at least', got, suggestion);
+  }
   const words = new DataView(bytes.buffer, bytes.byteOffset, 8);
   const length = words.getUint32(0, true) + words.getUint32(4, true) * 2 ** 32;
   if (length > Math.min(MAX_HEADER_BYTES, fileSize - 8)) {
-    const isPointer = new TextDecoder().decode(bytes.subarray(0, 8)) === 'version ';
-    fail(
-      path,
-      `a header of at most ${MAX_HEADER_BYTES} bytes that ends within the file's ${fileSize}`,
-      `a header of ${length} bytes`,
-      isPointer ? 'this looks like a Git LFS pointer: fetch the file itself with `git lfs pull`' : undefined,
-    );
+    const other = recogniseOther(bytes.subarray(0, START_BYTES), fileSize);
+    if (other) fail(path, 'a safetensors file', other.got, other.suggestion);
+    const wanted = `a header of at most ${MAX_HEADER_BYTES} bytes that ends within the file's ${fileSize}`;
+    fail(path, wanted, `a header of ${length} bytes`);
   }
   return 8 + length;
 }
@@ -67,28 +86,41 @@ export function parseHeader(bytes: Uint8Array, fileSize: number, path: string): 
     const suggestion = at > fileSize ? 'the file is cut short: fetch it again' : undefined;
     fail(path, `a file of ${at} bytes, as its header says`, `${fileSize} bytes`, suggestion);
   }
+  const unknown = entries.find(([, { dtype }]) => !isStoredDtype(dtype) && !OTHER_DTYPES.has(dtype));
+  if (unknown && entries.every(([, { unreadable }]) => unreadable !== undefined)) {
+    fail(where(path, unknown[0]), `a dtype out of ${STORED_DTYPES.join(', ')}`, show(unknown[1].dtype));
+  }
   return { tensors: new Map(entries), metadata };
 }
 
-/** Throws E_SAFETENSORS for a dtype that is not known, and a shape that is none. */
+/** Throws E_SAFETENSORS for a dtype that cannot be written, or a wrong shape. */
 export function checkStored({ dtype, shape }: StoredTensor, path: () => string): void {
-  if (!STORED_DTYPES.includes(dtype)) fail(path(), `a dtype out of ${STORED_DTYPES.join(', ')}`, show(dtype));
+  if (!isStoredDtype(dtype)) fail(path(), `a dtype out of ${STORED_DTYPES.join(', ')}`, show(dtype));
+  checkShape(shape, path);
+}
+
+function checkShape(shape: unknown, path: () => string): asserts shape is readonly number[] {
   if (!areSizes(shape)) fail(path(), 'a shape: a list of whole numbers', show(shape));
 }
 
 function readEntry(value: unknown, start: number, path: () => string): TensorEntry {
   const { dtype, shape, data_offsets } = Object(value);
-  checkStored({ dtype, shape }, path);
+  if (typeof dtype !== 'string') fail(path(), 'a dtype: a string', show(dtype));
+  checkShape(shape, path);
   if (!areSizes(data_offsets) || data_offsets.length !== 2) {
     fail(path(), 'data_offsets: two whole numbers', show(data_offsets));
   }
   const [begin, end] = data_offsets;
-  const size = byteLength(dtype, shape);
+  if (end < begin) fail(path(), 'a begin before the end', `data_offsets ${show(data_offsets)}`);
+  const width = isStoredDtype(dtype) ? byteLength(dtype, []) : OTHER_DTYPES.get(dtype);
+  const size = bytesOfElements(width ?? 1, shape);
   if (Number.isNaN(size)) fail(path(), 'a shape with fewer than 2^53 bytes', show(shape));
-  if (end - begin !== size) {
+  if (width !== undefined && end - begin !== size) {
     fail(path(), `${size} bytes for ${dtype} ${show(shape)}`, `data_offsets ${show(data_offsets)}`);
   }
-  return { dtype, shape, begin: start + begin, end: start + end };
+  const place = { begin: start + begin, end: start + end };
+  if (isStoredDtype(dtype)) return { dtype, shape, ...place };
+  return { dtype, shape, unreadable: `${dtype} ${show(shape)}, a dtype that is not read here`, ...place };
 }
 
 function areSizes(value: unknown): value is readonly number[] {

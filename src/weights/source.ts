@@ -9,6 +9,7 @@ import { readShardNames } from './checkpoint.js';
 import { openRepository, type Repository } from './hub/repository.js';
 import type { HubOptions } from './hub/settings.js';
 import { fetchUrl } from './hub/url.js';
+import { looksLikePath, noSuchPath } from './missing-path.js';
 import { openCheckpoint } from './open-checkpoint.js';
 import { isTimmConfig, timmPreprocessor } from './timm-config.js';
 import type { CheckpointOptions } from './torch.js';
@@ -68,6 +69,7 @@ async function locate(source: string | URL, options: HubOptions): Promise<Locate
   if (await kindOf(path)) return { path };
   const names = shippedConfigNames();
   if (names.includes(path)) return { path: shippedConfigPath(path) };
+  if (await looksLikePath(path)) throw await noSuchPath(path);
   if (HUB_ID.test(path)) return { id: path, repository: await openRepository(path, options) };
   const neighbours = await readdir(dirname(path)).catch(() => []);
   throw new ConvNextV2Error('E_SOURCE', {

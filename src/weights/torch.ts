@@ -1,12 +1,19 @@
-import type { Checkpoint } from '../contracts.js';
+import type { Checkpoint, StoredTensor } from '../contracts.js';
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
 import { byteLength, toFloat32 } from './dtypes.js';
 import { type OpenFile, reading, readRange } from './file.js';
 import { type UnpickleOptions, unpickle } from './pickle.js';
-import { describe } from './pickle-values.js';
+import { describe, PickledObject } from './pickle-values.js';
 import { gatherStrided, stridesOf } from './strided.js';
 import { tensorCalled } from './tensor-called.js';
-import { storageTable, TORCH_GLOBALS, type TorchStorage, TorchTensor } from './torch-values.js';
+import {
+  storageTable,
+  TORCH_GLOBALS,
+  type TorchStorage,
+  TorchTensor,
+  tensorFinder,
+  UnreadableTensor,
+} from './torch-values.js';
 import { type Extent, readZip } from './zip.js';
 
 /** Which part of a checkpoint is wanted. */
@@ -15,8 +22,8 @@ export interface CheckpointOptions {
   readonly key?: string;
 }
 
-/** Hundreds of times the pickle of a large model with its optimiser; the tensors' bytes do not lie in it. */
-const MAX_PICKLE_BYTES = 16 * 2 ** 20;
+/** A hundred times the pickle of a large model with its optimizer, and room for what a training loop logs beside it. */
+const MAX_PICKLE_BYTES = 128 * 2 ** 20;
 
 /** Far more than any model's tensors and an optimiser's. */
 const MAX_STORAGES = 20_000;
@@ -27,8 +34,11 @@ const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
 /** Where sets of tensors lie, the most likely first. */
 const USUAL_KEYS = ['state_dict', 'model', 'model_state_dict', 'module', 'net', 'model_ema', 'state_dict_ema', 'ema'];
 
-/** What values of a pickle, and tensors, may take in memory: four times the file, and something for a small one. */
+/** What tensors may take in memory: four times the file, and something for a small one. */
 const budgetOf = ({ size }: OpenFile): number => 4 * size + 2 ** 20;
+
+/** The same for the values of a pickle, and no more than a process has. */
+const pickleBudgetOf = (file: OpenFile): number => Math.min(budgetOf(file), 2 ** 29);
 
 /** Opens what torch.save writes since 1.6. Throws E_ZIP, E_PICKLE, E_LIMIT, E_SOURCE. */
 export async function openTorchZip(file: OpenFile, options: CheckpointOptions): Promise<Checkpoint> {
@@ -36,14 +46,22 @@ export async function openTorchZip(file: OpenFile, options: CheckpointOptions): 
   const zip = await readZip(file);
   const pickles = zip.names.filter((name) => /(^|\/)data\.pkl$/.test(name));
   if (pickles.length !== 1) {
-    throw new ConvNextV2Error('E_ZIP', { path, wanted: "torch's data.pkl", got: pickles.length ? 'several' : 'none' });
+    const got =
+      pickles.length > 0 ? 'several' : `none in a zip archive of ${zip.names.slice(0, 4).map(show).join(', ')}`;
+    const suggestion = 'unpack it first, and give the file of weights in it';
+    throw new ConvNextV2Error('E_ZIP', { path, wanted: "torch's data.pkl", got, suggestion });
   }
   const root = pickles[0].slice(0, -'data.pkl'.length);
   await checkByteOrder(file, zip.names.includes(`${root}byteorder`) ? await zip.locate(`${root}byteorder`) : undefined);
   const { begin, end } = await zip.locate(pickles[0]);
   checkPickleSize(path, end - begin);
   const { storages, persistentLoad } = storageTable(MAX_STORAGES);
-  const pickle = { path: `${path}: ${pickles[0]}`, globals: TORCH_GLOBALS, persistentLoad, budget: budgetOf(file) };
+  const pickle = {
+    path: `${path}: ${pickles[0]}`,
+    globals: TORCH_GLOBALS,
+    persistentLoad,
+    budget: pickleBudgetOf(file),
+  };
   const { value } = unpickle(await readRange(file, begin, end), 0, pickle);
   const extents = new Map<TorchStorage, Extent>();
   for (const storage of storages.values()) {
@@ -60,7 +78,7 @@ export async function openTorchLegacy(file: OpenFile, options: CheckpointOptions
   const { path, size } = file;
   const bytes = await readRange(file, 0, Math.min(size, MAX_PICKLE_BYTES));
   const { storages, persistentLoad } = storageTable(MAX_STORAGES);
-  const pickle = { path, globals: TORCH_GLOBALS, budget: budgetOf(file) };
+  const pickle = { path, globals: TORCH_GLOBALS, budget: pickleBudgetOf(file) };
   let at = 0;
   const next = (options: UnpickleOptions = pickle): unknown => {
     const { value, end } = unpickle(bytes, at, options);
@@ -80,7 +98,7 @@ export async function openTorchLegacy(file: OpenFile, options: CheckpointOptions
     const [begin, end] = [at + 8, at + 8 + storage.size];
     if (end > size) fail(path, `storage ${storage.key}`, 'the end of the file before its own', 'it is cut short');
     const counted = new DataView((await readRange(file, at, begin)).buffer).getBigUint64(0, true);
-    const count = storage.size / byteLength(storage.dtype, []);
+    const count = storage.size / storage.width;
     if (counted !== BigInt(count)) fail(path, `${count} values in storage ${storage.key}`, `${counted}`);
     extents.set(storage, { begin, end });
     at = end;
@@ -127,15 +145,11 @@ function toCheckpoint(
 ): Checkpoint {
   const { path, handle } = file;
   const { dict, steps } = findTensors(path, value, key);
-  const tensors = new Map<string, TorchTensor>();
-  for (const [name, tensor] of dict) {
-    if (typeof name === 'string' && tensor instanceof TorchTensor) tensors.set(name, tensor);
-  }
-  checkTotal(file, [...tensors.values()]);
+  const tensors = withinBudget(file, tensorsOf(dict));
   return {
     path,
     recognised: [...recognised, ...steps],
-    tensors: new Map([...tensors].map(([name, { storage, shape }]) => [name, { dtype: storage.dtype, shape }])),
+    tensors: new Map([...tensors].map(([name, tensor]) => [name, describeTensor(tensor)])),
     readFloat32: (name) =>
       reading(path, async () => {
         const tensor = tensorCalled(name, tensors, path);
@@ -145,11 +159,47 @@ function toCheckpoint(
   };
 }
 
-/** Tensors may share a storage, as tied weights do; many that do are another way to make a small file look large. */
-function checkTotal(file: OpenFile, tensors: readonly TorchTensor[]): void {
+type AnyTensor = TorchTensor | UnreadableTensor;
+
+function describeTensor(tensor: AnyTensor): StoredTensor {
+  return tensor instanceof TorchTensor ? { dtype: tensor.storage.dtype, shape: tensor.shape } : { ...tensor };
+}
+
+/** The tensors of a dict, those within objects of other classes included: they are lost, and the objects named. */
+function tensorsOf(dict: ReadonlyMap<unknown, unknown>): ReadonlyMap<string, AnyTensor> {
+  const isMadeOfTensors = tensorFinder();
+  const tensors = new Map<string, AnyTensor>();
+  for (const [name, value] of dict) {
+    if (typeof name !== 'string') continue;
+    if (value instanceof TorchTensor || value instanceof UnreadableTensor) tensors.set(name, value);
+    else if (value instanceof PickledObject && isMadeOfTensors(value)) {
+      tensors.set(name, new UnreadableTensor(value.type, [], `tensors within ${describe(value)}`));
+    }
+  }
+  return tensors;
+}
+
+/**
+ * Tensors may share a storage, as tied weights do, or repeat its values, as expanded ones do; both are ways to make a small
+ * file look large. Where they take too much, the largest of those that repeat values are not read. Throws E_LIMIT where that
+ * does not suffice.
+ */
+function withinBudget(file: OpenFile, all: ReadonlyMap<string, AnyTensor>): ReadonlyMap<string, AnyTensor> {
   const most = budgetOf(file);
-  const total = tensors.reduce((bytes, { storage, shape }) => bytes + byteLength(storage.dtype, shape), 0);
-  if (total <= most) return;
+  const sized = [...all].flatMap(([name, tensor]) => {
+    if (!(tensor instanceof TorchTensor)) return [];
+    return [{ name, tensor, bytes: byteLength(tensor.storage.dtype, tensor.shape) }];
+  });
+  let total = sized.reduce((sum, { bytes }) => sum + bytes, 0);
+  const tensors = new Map(all);
+  for (const { name, tensor, bytes } of sized.sort((a, b) => b.bytes - a.bytes)) {
+    const { storage, shape } = tensor;
+    if (total <= most || bytes <= storage.size) continue;
+    total -= bytes;
+    const reason = `${storage.dtype} [${shape.join(', ')}] expanded from ${storage.size} bytes, too large for its file`;
+    tensors.set(name, new UnreadableTensor(storage.dtype, shape, reason));
+  }
+  if (total <= most) return tensors;
   const wanted = `tensors of ${most} bytes at most, about four times the file`;
   throw new ConvNextV2Error('E_LIMIT', { path: file.path, wanted, got: `${total}` });
 }
@@ -171,7 +221,7 @@ async function readTensor(file: OpenFile, tensor: TorchTensor, { begin }: Extent
 /** The dict of tensors in what a file holds: itself, or what lies in it under a name. */
 function findTensors(path: string, value: unknown, key: string | undefined) {
   const all = asMap(value);
-  if (!(value instanceof Map)) fail(path, 'a dict of tensors', describe(value));
+  if (all.size === 0 && !(value instanceof Map)) fail(path, 'a dict of tensors', describe(value), SAVE_ANEW);
   const holders = new Set([...new Set(all.values())].filter(holdsTensors)); // one can stand under many names
   const sets = [...all.keys()].filter((name): name is string => typeof name === 'string' && holders.has(all.get(name)));
   if (key !== undefined && !sets.includes(key)) {
@@ -183,7 +233,7 @@ function findTensors(path: string, value: unknown, key: string | undefined) {
     });
   }
   if (key === undefined && (holdsTensors(value) || sets.length === 0)) {
-    if (all.size > 0 && !holdsTensors(value)) fail(path, 'a dict of tensors', 'a dict without any');
+    if (all.size > 0 && !holdsTensors(value)) refuseDict(path, all);
     return { dict: all, steps: [] };
   }
   const chosen = key ?? USUAL_KEYS.find((name) => sets.includes(name)) ?? sets[0];
@@ -207,13 +257,27 @@ function findTensors(path: string, value: unknown, key: string | undefined) {
   };
 }
 
-const asMap = (value: unknown): ReadonlyMap<unknown, unknown> => (value instanceof Map ? value : new Map());
+const SAVE_ANEW = 'where you trust the file, save its tensors anew, by torch.save(model.state_dict(), file)';
 
-function holdsTensors(value: unknown): boolean {
-  return (
-    value instanceof Map && [...value].some(([name, item]) => typeof name === 'string' && item instanceof TorchTensor)
-  );
+/** Says of a dict without tensors to read what it has in place of them. */
+function refuseDict(path: string, dict: ReadonlyMap<unknown, unknown>): never {
+  for (const [name, tensor] of tensorsOf(dict)) {
+    if (tensor instanceof UnreadableTensor) {
+      fail(`${path}: ${show(name)}`, 'a tensor that can be read', tensor.unreadable, SAVE_ANEW);
+    }
+  }
+  const items = [...dict].slice(0, 4).map(([name, item]) => `${describe(name)} (${describe(item)})`);
+  fail(path, 'a dict of tensors', 'a dict without any', `it holds ${items.join(', ')}; ${SAVE_ANEW}`);
 }
+
+/** The items of a dict, or of an object of a subclass of dict. */
+function asMap(value: unknown): ReadonlyMap<unknown, unknown> {
+  if (value instanceof PickledObject) return value.entries;
+  return value instanceof Map ? value : new Map();
+}
+
+const holdsTensors = (value: unknown): boolean =>
+  [...asMap(value)].some(([name, item]) => typeof name === 'string' && item instanceof TorchTensor);
 
 function fail(path: string, wanted: string, got: string, suggestion?: string): never {
   throw new ConvNextV2Error('E_PICKLE', { path, wanted, got, suggestion });

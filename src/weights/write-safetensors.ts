@@ -1,12 +1,13 @@
-import type { StoredTensor } from '../contracts.js';
+import type { StoredDtype, StoredTensor } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { writeFileAtomically } from './atomic.js';
 import { byteLength, STORED_DTYPES } from './dtypes.js';
 import { checkStored, fail, parseHeader, where } from './safetensors.js';
 
 /** A tensor to be written: its bytes as they will lie in the file, or a function that gives them when they are needed. */
-export interface TensorToWrite extends StoredTensor {
+export interface TensorToWrite extends Pick<StoredTensor, 'shape'> {
   readonly name: string;
+  readonly dtype: StoredDtype;
   readonly bytes: Uint8Array | (() => Uint8Array | Promise<Uint8Array>);
 }
 

@@ -5,7 +5,7 @@ import { knownModels } from '../../src/config/known-models.js';
 import { readSafetensors } from '../../src/weights/checkpoint.js';
 import { toBytes } from '../../src/weights/dtypes.js';
 import { writeSafetensors } from '../../src/weights/write-safetensors.js';
-import { golden, readBytes } from '../helpers.js';
+import { golden, readBytes, withUnreadable } from '../helpers.js';
 import { COMMIT, type HubServer, startHub } from '../weights/hub/server.js';
 import { convnextv2, expectFailure, workFolder } from './helpers.js';
 
@@ -86,6 +86,28 @@ describe('cli: convert and verify', () => {
     expectFailure(found[6], 2, 'E_USAGE: --tolerance: wanted a number of at least 0, got " "');
     expectFailure(found[7], 1, 'E_WEIGHTS: .*: wanted names of timm');
     expect(readdirSync(path)).not.to.include('x');
+  });
+});
+
+describe('cli: a checkpoint with a tensor that cannot be read', () => {
+  const { path } = workFolder();
+
+  it('is inspected and converted, and the tensor is named', async () => {
+    writeFileSync(
+      join(path, 'odd.safetensors'),
+      await withUnreadable(golden('checkpoints', 'hf', 'model.safetensors'), []),
+    );
+    const inspected = await convnextv2(['inspect', 'odd.safetensors', '--size', '64'], path);
+    expect(inspected.stdout).to.contain('\ncannot be read: extra, F8_E4M3 [2], a dtype that is not read here\n');
+    const { code, stdout } = await convnextv2(['convert', 'odd.safetensors', '--to', 'converted'], path);
+    expect([code, stdout.split('\n').slice(1)]).to.deep.equal([
+      0,
+      [
+        'wrote 60 tensors to converted',
+        'left out extra, which cannot be read: F8_E4M3 [2], a dtype that is not read here',
+        '',
+      ],
+    ]);
   });
 });
 

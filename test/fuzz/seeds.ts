@@ -29,6 +29,9 @@ export const SEEDS: Readonly<Record<Reader, () => readonly Uint8Array[]>> = {
     torchZip(SMALL_PICKLE, { 0: float32(0, 1, 2, 3, 4, 5) }),
     file('checkpoints-bad/view-past-its-storage.bin'),
     file('checkpoints/fcmae-dense.pth'),
+    ...['mmengine.pth', 'lightning-5.ckpt', 'odd-tensors.pth'].map((name) =>
+      readFileSync(new URL(`../weights/peers/${name}`, import.meta.url)),
+    ),
   ],
   index: () => [
     Buffer.from('{"metadata": {"total_size": 8}, "weight_map": {"a": "model-00004-of-00004.safetensors"}}'),

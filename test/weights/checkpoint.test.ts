@@ -224,6 +224,23 @@ describe('openShardedSafetensors', () => {
   });
 });
 
+describe('a tensor of a dtype that is not read', () => {
+  it('leaves the other tensors of several files alone', () =>
+    inFolder(async (folder) => {
+      const entry = (dtype: string) => ({ dtype, shape: [1], data_offsets: [0, dtype === 'F32' ? 4 : 1] });
+      await writeFile(join(folder, '1'), safetensorsFile({ w: entry('F32') }, new Uint8Array(4)));
+      await writeFile(join(folder, '2'), safetensorsFile({ eight: entry('F8_E4M3') }, new Uint8Array(1)));
+      const index = join(folder, 'model.safetensors.index.json');
+      await writeFile(index, '{"weight_map": {"w": "1", "eight": "2"}}');
+      const checkpoint = await openShardedSafetensors(index);
+      expect(await checkpoint.readFloat32('w')).to.deep.equal(new Float32Array(1));
+      const error = await failure(() => checkpoint.readFloat32('eight'));
+      expect([error.code, error.path]).to.deep.equal(['E_WEIGHTS', `${join(folder, '2')}: "eight"`]);
+      await checkpoint.close();
+      expect(await openFiles(folder)).to.equal(0);
+    }));
+});
+
 describe('readSafetensors', () => {
   it('keeps whole numbers exact and apart from floats', () => {
     const header = {

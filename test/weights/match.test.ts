@@ -9,7 +9,12 @@ import { failure } from '../helpers.js';
 type Tensors = Readonly<
   Record<
     string,
-    { readonly dtype?: StoredDtype; readonly shape: readonly number[]; readonly values?: readonly number[] }
+    {
+      readonly dtype?: StoredDtype;
+      readonly shape: readonly number[];
+      readonly values?: readonly number[];
+      readonly unreadable?: string;
+    }
   >
 >;
 
@@ -18,7 +23,12 @@ function checkpointOf(tensors: Tensors): Checkpoint & { readonly read: string[] 
   const read: string[] = [];
   return {
     path: 'a.safetensors',
-    tensors: new Map(Object.entries(tensors).map(([name, { dtype = 'F32', shape }]) => [name, { dtype, shape }])),
+    tensors: new Map(
+      Object.entries(tensors).map(([name, { dtype = 'F32', shape, unreadable }]) => [
+        name,
+        { dtype, shape, unreadable },
+      ]),
+    ),
     async readFloat32(name) {
       read.push(name);
       const { shape, values } = tensors[name];
@@ -79,6 +89,29 @@ describe('fillParameters', () => {
     expect(parameters.get('body.grn')!.variable.shape).to.deep.equal([1, 1, 1, 4]);
     expect([...parameters.get('head.bias')!.variable.dataSync()]).to.deep.equal([5, 5]);
     for (const parameter of parameters.values()) parameter.dispose();
+  });
+
+  it('names unreadable tensors, and refuses those that the model wants', async () => {
+    const sparse = { shape: [2, 3], unreadable: 'a sparse tensor' };
+    const parameters = declare();
+    const good = { 'body.weight': WEIGHT, 'body.grn': GRN, 'head.bias': BIAS, other: sparse };
+    const { rows } = await fillParameters(parameters, checkpointOf(good), { strict: 'body' });
+    expect(rows.at(-1)).to.deep.equal({ state: 'unused', name: 'other', reason: 'it cannot be read: a sparse tensor' });
+    for (const parameter of parameters.values()) parameter.dispose();
+    const bad = checkpointOf({ 'body.weight': sparse, 'body.grn': GRN, 'head.bias': { ...BIAS, ...sparse } });
+    const error = await failure(() => fillParameters(declare(), bad));
+    expect([error.code, error.problems]).to.deep.equal([
+      'E_WEIGHTS',
+      [
+        { path: 'a.safetensors: "body.weight"', wanted: 'F32 [2, 3]', got: 'a sparse tensor' },
+        { path: 'a.safetensors: "head.bias"', wanted: 'F32 [2]', got: 'a sparse tensor' },
+      ],
+    ]);
+    expect(bad.read).to.deep.equal([]);
+    const fresh = declare();
+    const report = await fillParameters(fresh, bad, { strict: 'none' });
+    expect(report.misshaped.map(({ got }) => got)).to.deep.equal(['a sparse tensor', 'a sparse tensor']);
+    for (const parameter of fresh.values()) parameter.dispose();
   });
 
   it('finds names with the prefix and without it', async () => {

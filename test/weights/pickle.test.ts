@@ -69,24 +69,42 @@ describe('unpickle', () => {
   it('calls what it was given, and nothing else', async () => {
     expect(read('ca\nPair\nK', 1, '\x85R.')).to.deep.equal(['pair', 1]);
     expect(read('\x8c', 1, 'a\x8c', 4, 'Pair\x93)\x81.')).to.deep.equal(['pair']);
-    for (const [module, name] of [
-      ['os', 'system'],
-      ['builtins', 'getattr'],
-      ['a', 'Pair.__init__'],
-      ['', 'a.Pair'],
-    ]) {
-      const error = await failure(() => read(`c${module}\n${name}\nK`, 1, '\x85R.'));
-      expect([error.code, error.got]).to.deep.equal(['E_PICKLE', `${module}.${name}`]);
+    for (const name of ['builtins.getattr', 'a.Pair.__init__', '.a.Pair']) {
+      const [module, member] = [name.slice(0, name.indexOf('.')), name.slice(name.indexOf('.') + 1)];
+      expect(read(`c${module}\n${member}\nK`, 1, '\x85R.'), name).to.deep.equal(new PickledObject(name, [1]));
     }
-    expect((await failure(() => read('cos\nsystem\n.'))).got).to.equal('os.system'); // named, and not called
+    for (const name of ['os.system', 'posix.system', 'subprocess.Popen', 'builtins.eval', '__builtin__.open']) {
+      const error = await failure(() => read(`c${name.replace('.', '\n')}\n.`)); // named, and not called
+      expect([error.code, error.got]).to.deep.equal(['E_PICKLE', name]);
+    }
     expect((await failure(() => read('K', 1, ')R.'))).got).to.equal('1');
     expect((await failure(() => read('K', 1, 'Q.'))).wanted).to.equal('no persistent id');
   });
 
-  it('passes over the attributes and the items of what is data alone', () => {
-    expect(read('ca\nThing\n)\x81}X', 1, 0, 0, 0, 'xK', 1, 'sb.')).to.be.instanceOf(PickledObject);
-    expect(read('ca\nThing\n)\x81K', 1, 'a.')).to.be.instanceOf(PickledObject);
-    expect(read('ca\nThing\n)\x81K', 1, 'K', 2, 's.')).to.be.instanceOf(PickledObject);
+  it('makes an inert object of what any other class or function would have made', () => {
+    const object = (...parts: readonly unknown[]) => new PickledObject('b.C', ...parts);
+    for (const [operations, made] of [
+      ['cb\nC\nN\x85R', object([null])], // REDUCE
+      ['cb\nC\nN\x85\x81', object([null])], // NEWOBJ
+      ['cb\nC\nN\x85}\x92', object([null], new Map())], // NEWOBJ_EX
+      ['(Nib\nC\n', object([null])], // INST
+      ['(cb\nC\nNo', object([null])], // OBJ
+      ['cb\nC\n)\x81}b', object([], new Map())], // BUILD
+      ['cb\nC\n)\x81Na', object([], null)], // a subclass of list
+      ['cb\nC\n)\x81(NNe', object([], null, null)],
+      ['cb\nC\n)\x81(N\x90', object([], null)], // of set
+      ['cb\nC\n)RNR', undefined], // what it gave, called without a tuple
+      ['cb\nC\n)R)R', object(object([]), [])],
+      ['cb\nC\n', new PickleGlobal('b.C')],
+    ] as const) {
+      if (made) expect(read(`${operations}.`), operations).to.deep.equal(made);
+      else expect(() => read(`${operations}.`), operations).to.throw('a tuple of arguments');
+    }
+    const dict = read('cb\nC\n)\x81K', 1, 'K', 2, 's(K', 3, 'K', 4, 'u.') as PickledObject; // a subclass of dict
+    expect([...dict.entries]).to.deep.equal([
+      [1, 2],
+      [3, 4],
+    ]);
   });
 
   it('says where it ended', () => {
@@ -138,6 +156,12 @@ describe('unpickle', () => {
       [']', 'Na', 5000],
       ['}', 'NNs', 2500],
       ['ca\nPair\nq\0)q\x01', 'h\0h\x01R', 500],
+      ['', 'cb\nC\n', 1000],
+      ['cb\nC\nq\0)q\x01', 'h\0h\x01R', 500],
+      ['cb\nC\n)R', ')R', 5000],
+      ['cb\nC\n)R', 'Nb', 10_000],
+      ['cb\nC\n)R', 'Na', 5000],
+      ['cb\nC\n)R', 'NNs', 2500],
     ] as const) {
       expect((await failure(() => read(first, operation.repeat(count), '.'))).code, operation).to.equal('E_LIMIT');
     }

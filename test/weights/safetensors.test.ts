@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ConvNextV2Error } from '../../src/errors.js';
+import { readSafetensors } from '../../src/weights/checkpoint.js';
 import { parseHeader } from '../../src/weights/safetensors.js';
 import { failure, golden, readBytes, safetensorsFile } from '../helpers.js';
 
@@ -104,7 +105,8 @@ describe('parseHeader', () => {
       [[], 'undefined'],
       [{ ...X, dtype: undefined }, 'undefined'],
       [{ ...X, dtype: 'F128' }, '"F128"'],
-      [{ ...X, dtype: 'F8_E4M3' }, '"F8_E4M3"'],
+      [{ ...X, dtype: 'F8_E4M3' }, 'data_offsets [0,8]'],
+      [{ ...X, dtype: 'F4', shape: [3] }, 'data_offsets [0,8]'],
       [{ ...X, dtype: ['F32'] }, '["F32"]'],
       [{ ...X, dtype: 'toString' }, '"toString"'],
       [{ ...X, shape: undefined }, 'undefined'],
@@ -126,7 +128,35 @@ describe('parseHeader', () => {
     for (const [entry, got] of entries) {
       expect(await refusal({ x: entry }), got).to.include({ code: 'E_SAFETENSORS', path: 'file: "x"', got });
     }
-    expect((await refusal({ x: { ...X, dtype: 'F8_E4M3' } })).wanted).to.contain('F64, I64, U64');
+    expect((await refusal({ x: { ...X, dtype: 'F128' } })).wanted).to.contain('F64, I64, U64');
+  });
+
+  it('names tensors of dtypes that are not read, and refuses a file of unknown ones alone', async () => {
+    const file = safetensorsFile(
+      {
+        w: { dtype: 'F32', shape: [1], data_offsets: [0, 4] },
+        eight: { dtype: 'F8_E5M2', shape: [3], data_offsets: [4, 7] },
+        four: { dtype: 'F4', shape: [3, 2], data_offsets: [7, 10] }, // half a byte each
+        six: { dtype: 'F6_E2M3', shape: [4], data_offsets: [10, 13] },
+        complex: { dtype: 'C64', shape: [1], data_offsets: [13, 21] },
+        later: { dtype: 'F128', shape: [5], data_offsets: [21, 22] }, // of a size that is not known
+      },
+      new Uint8Array(22),
+    );
+    const reasons = Array.from(parse(file).tensors, ([name, { unreadable }]) => [name, unreadable]);
+    const because = (stored: string) => `${stored}, a dtype that is not read here`;
+    expect(reasons).to.deep.equal([
+      ['w', undefined],
+      ['eight', because('F8_E5M2 [3]')],
+      ['four', because('F4 [3,2]')],
+      ['six', because('F6_E2M3 [4]')],
+      ['complex', because('C64 [1]')],
+      ['later', because('F128 [5]')],
+    ]);
+    expect([...readSafetensors(file, 'file').keys()]).to.deep.equal(['w']);
+    const eight = { dtype: 'F8_E4M3', shape: [8], data_offsets: [0, 8] };
+    expect(parse(safetensorsFile({ eight }, new Uint8Array(8))).tensors.size).to.equal(1);
+    expect((await refusal({ eight: { ...eight, dtype: 'F128' } })).got).to.equal('"F128"');
   });
 
   it('refuses numbers that are not plain digits', async () => {

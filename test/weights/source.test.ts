@@ -54,13 +54,61 @@ describe('openSource', () => {
   it('suggests what was meant', async () => {
     const error = await failure(() => openSource('convnextv2-atoo'));
     expect([error.code, error.suggestion]).to.deep.equal(['E_SOURCE', 'did you mean "convnextv2-atto"?']);
-    expect((await failure(() => openSource('/no/such/folder/at/all'))).suggestion).to.contain('convnextv2-base');
+    expect((await failure(() => openSource('nothing'))).suggestion).to.contain('convnextv2-base');
     const beside = await inFolder(async (folder) => {
       await writeFile(join(folder, 'model.pth'), '');
       return failure(() => openSource(join(folder, 'modle.pth')));
     });
     expect(beside.suggestion).to.equal('did you mean "model.pth"?');
   });
+
+  it('asks no server for what looks like a path, and gives near names out of its folder', () =>
+    inFolder(async (folder) => {
+      await mkdir(join(folder, 'runs', 'bests'), { recursive: true });
+      await mkdir(join(folder, 'facebook'));
+      await writeFile(join(folder, 'runs', 'model.pth'), '');
+      const refused = async (source: string, options = {}) => {
+        const error = await failure(() => openSource(source, { cacheDir: folder, localFilesOnly: true, ...options }));
+        return [error.code, error.got, error.suggestion];
+      };
+      const [home, here] = [process.env.HOME, process.cwd()];
+      process.chdir(folder);
+      process.env.HOME = folder;
+      try {
+        for (const [source, suggestion] of [
+          ['runs/best', 'did you mean "bests"?'],
+          ['./runs/best', 'did you mean "bests"?'],
+          ['runs/other', 'the folder runs has bests, model.pth'],
+          ['runs/modle.pth', 'did you mean "model.pth"?'],
+          ['rums/model.pth', 'did you mean "runs"?'],
+          ['owner/name.safetensors', 'the folder . has facebook, runs'],
+          ['a/b/c', 'the folder . has facebook, runs'],
+          ['owner/name/', 'the folder . has facebook, runs'],
+          ['../none-of-this-name/x', undefined],
+          ['C:\\x', 'the folder . has facebook, runs'],
+          ['C:/runs', 'the folder . has facebook, runs'],
+          ['models\\x', 'the folder . has facebook, runs'],
+          ['runs/bests/x', 'the folder runs/bests is empty'],
+          [join(folder, 'runes'), 'did you mean "runs"?'],
+          ['~/runs', `did you mean ${JSON.stringify(join(folder, 'runs'))}?`],
+          ['~/rons', 'the folder . has facebook, runs'],
+          ['rub/x.pth', 'the folder . has facebook, runs'], // short names are near to all others
+        ] as const) {
+          const [code, got, near] = await refused(source);
+          expect([code, near], source).to.deep.equal(['E_SOURCE', suggestion ?? near]);
+          expect(got, source).to.match(/^none of this name/);
+        }
+        // names of the Hub stay those: the cache is asked for them
+        for (const id of ['owner/name', 'owner/my.model-1.0', 'facebook/convnextv2-tiny-1k-224']) {
+          const opened = await openSource(id, { cacheDir: folder, localFilesOnly: true }).catch(String);
+          expect(opened, id).to.contain('revision main in the cache');
+        }
+        expect((await refused('facebook/other'))[1]).to.equal('none of this name in the folder facebook');
+      } finally {
+        process.chdir(here);
+        process.env.HOME = home;
+      }
+    }));
 
   it('says what a folder lacks', async () => {
     await inFolder(async (folder) => {

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { openCheckpoint } from '../../src/weights/open-checkpoint.js';
 import { failure, golden, inFolder, openFiles } from '../helpers.js';
@@ -19,6 +20,9 @@ async function valuesOf(folder: string, pickled: string, storage: readonly numbe
   return values;
 }
 
+/** A file that peers/generate.py has written. */
+const peer = (name: string) => fileURLToPath(new URL(`peers/${name}`, import.meta.url));
+
 const float32Of = (...values: readonly number[]) => new Float32Array(values);
 
 describe('PyTorch files', () => {
@@ -31,19 +35,21 @@ describe('PyTorch files', () => {
       expect(await at(1, [2], [2])).to.deep.equal([1, 3]);
       expect(await at(5, [], [])).to.deep.equal([5]);
       expect(await at(0, [2, 2], [0, 1])).to.deep.equal([0, 1, 0, 1]); // expanded
+      expect(await at(5, [2, 4], [0, 0])).to.deep.equal([5, 5, 5, 5, 5, 5, 5, 5]); // to more than its storage has
       expect(await at(0, [0, 3], [3, 1])).to.deep.equal([]);
       expect(await at(0, [1, 6], [99, 1])).to.deep.equal([0, 1, 2, 3, 4, 5]); // an axis of one has any stride
     }));
 
-  it('refuses tensors beyond their storage, and larger than it', () =>
+  it('refuses tensors beyond their storage', () =>
     inFolder(async (folder) => {
       for (const [offset, shape, strides] of [
         [1, [6], [1]],
         [0, [2], [6]],
         [6, [], []],
-        [0, [7], [0]],
+        [0, [7], [1]],
         [0, [2, 3], [3]],
         [0, [6], [1, 1]],
+        [0, [2 ** 30, 2 ** 30], [0, 0]], // more values than can be counted
         [0, new Array(65).fill(1), new Array(65).fill(1)],
         [0, [...new Array(35).fill(0x7fffffff), 0], new Array(36).fill(0)], // Infinity, times nothing
       ] as const) {
@@ -77,6 +83,60 @@ describe('PyTorch files', () => {
       ]);
       expect((await failure(() => open(folder, torchZip('}K\x01K\x02s.', {})))).got).to.equal('a dict without any');
       expect(await openFiles(folder)).to.equal(0);
+    }));
+
+  it("reads the tensors among other frameworks' objects, none of which is made", async () => {
+    for (const [file, passedOver] of [
+      ['mmengine.pth', '"meta" (a dict), "message_hub" (a dict)'],
+      ['lightning.ckpt', '(an object of lightning_fabric.utilities.data.AttributeDict)'],
+      ['lightning-5.ckpt', '(an object of omegaconf.dictconfig.DictConfig)'],
+    ]) {
+      const checkpoint = await openCheckpoint(peer(file));
+      expect([...checkpoint.tensors]).to.deep.equal([['w', { dtype: 'F32', shape: [2, 3] }]]);
+      expect(await checkpoint.readFloat32('w')).to.deep.equal(float32Of(0, 1, 2, 3, 4, 5));
+      expect(checkpoint.recognised!.join()).to.contain('tensors under "state_dict"').and.to.contain(passedOver);
+      await checkpoint.close();
+    }
+  });
+
+  it('reads the tensors that it can, and names the others', async () => {
+    const checkpoint = await openCheckpoint(peer('odd-tensors.pth'));
+    const reasons = Array.from(checkpoint.tensors, ([name, { unreadable }]) => [name, unreadable]);
+    expect(reasons).to.deep.equal([
+      ['w', undefined],
+      ['complex', 'a tensor of complex64 [2]'],
+      ['sparse', 'a sparse tensor'],
+      ['quantized', 'a quantized tensor'],
+      ['expanded', 'F32 [1000, 1000, 1000] expanded from 4 bytes, too large for its file'],
+      ['small', undefined],
+      ['held', 'tensors within an object of my.research.QuantizedTensor'],
+    ]);
+    expect(await checkpoint.readFloat32('w')).to.deep.equal(float32Of(0, 1, 2, 3, 4, 5));
+    expect(await checkpoint.readFloat32('small')).to.deep.equal(float32Of(7, 7, 7, 7));
+    const error = await failure(() => checkpoint.readFloat32('sparse'));
+    expect([error.code, error.got]).to.deep.equal(['E_WEIGHTS', 'a sparse tensor']);
+    await checkpoint.close();
+  });
+
+  it('reads a dict of a class of its own, and says how to save a model that was pickled whole', () =>
+    inFolder(async (folder) => {
+      const item = `X\x01\0\0\0x${rebuilt(1, 0, [1], [1])}`;
+      expect(await valuesOf(folder, `cmy\nDict\n)\x81${item}s.`, [7])).to.deep.equal([7]);
+      const inner = `}X\x05\0\0\0modelcmy\nDict\n)\x81${item}ss.`;
+      expect(await valuesOf(folder, inner, [7])).to.deep.equal([7]);
+      const whole = torchZip(`cmy\nNet\n)\x81}${item}sb.`, { 0: float32(7) });
+      for (const [file, got] of [
+        [whole, 'an object of my.Net'],
+        [
+          torchZip(`}X\x05\0\0\0modelcmy\nNet\n)\x81}${item}sbs.`, { 0: float32(7) }),
+          'tensors within an object of my.Net',
+        ],
+        [torchZip('}X\x05\0\0\0modelcmy\nNet\n)\x81s.', {}), 'a dict without any'],
+      ] as const) {
+        const error = await failure(() => open(folder, file));
+        expect([error.code, error.got]).to.deep.equal(['E_PICKLE', got]);
+        expect(error.suggestion).to.contain('torch.save(model.state_dict()');
+      }
     }));
 
   it('leaves what other frameworks pickled beside the tensors alone', async () => {
@@ -135,6 +195,26 @@ describe('PyTorch files', () => {
       expect((await failure(() => open(folder, file({ tensors: `${'}'.repeat(5000)}.` })))).code).to.equal('E_LIMIT');
     }));
 
+  it('steps over storages of the legacy format that are not read', () =>
+    inFolder(async (folder) => {
+      const complex = rebuilt(1, 0, [1], [1]).replace('FloatStorage', 'ComplexDoubleStorage');
+      const floats = rebuilt(2, 0, [2], [1]).replace('X\x01\0\0\x000', 'X\x01\0\0\x001');
+      const pickles = [
+        '\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.',
+        'M\xe9\x03.',
+        '}.',
+        `}(X\x01\0\0\0c${complex}X\x01\0\0\0x${floats}u.`,
+        '](X\x01\0\0\x000X\x01\0\0\x001e.',
+      ].map((pickle) => `\x80\x02${pickle}`);
+      const count = (number: number) => Buffer.from(new BigUint64Array([BigInt(number)]).buffer);
+      // a complex128 of 16 bytes, then two floats
+      const storages = [count(1), new Uint8Array(16), count(2), float32(5, 6)];
+      const checkpoint = await open(folder, Buffer.concat([Buffer.from(pickles.join(''), 'latin1'), ...storages]));
+      expect(checkpoint.tensors.get('c')).to.have.property('unreadable', 'a tensor of complex128 [1]');
+      expect(await checkpoint.readFloat32('x')).to.deep.equal(float32Of(5, 6));
+      await checkpoint.close();
+    }));
+
   it('takes tensors in the wrapping of a parameter of any class', () =>
     inFolder(async (folder) => {
       const plain = rebuilt(2, 0, [2], [1]);
@@ -156,6 +236,21 @@ describe('PyTorch files', () => {
       expect(checkpoint.tensors.size).to.equal(9);
       await checkpoint.close();
       expect((await failure(() => open(folder, file(10)))).code).to.equal('E_LIMIT');
+    }));
+
+  it('leaves out the largest of those that repeat their values, where all would be far larger than the file', () =>
+    inFolder(async (folder) => {
+      // a float repeated 100,000, 200,000 and 300,000 times, of 4 bytes each: what may be is a megabyte and some
+      const all = [1, 3, 2].map((times) => {
+        const expanded = rebuilt(1, 0, [100_000 * times], [0]);
+        return `X\x01\0\0\0${times}${expanded}`;
+      });
+      const checkpoint = await open(folder, torchZip(`}(${all.join('')}u.`, { 0: float32(7) }));
+      const left = [...checkpoint.tensors].filter(([, { unreadable }]) => unreadable !== undefined);
+      expect(left.map(([name]) => name)).to.deep.equal(['3', '2']); // 0.8 + 0.4 megabytes are more, too
+      const values = await checkpoint.readFloat32('1');
+      expect([values.length, values[99_999]]).to.deep.equal([100_000, 7]);
+      await checkpoint.close();
     }));
 
   it('refuses a pickle whose values would take far more memory than the file has bytes', () =>

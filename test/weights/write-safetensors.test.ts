@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import type { StoredDtype } from '../../src/contracts.js';
 import { byteLength, STORED_DTYPES } from '../../src/weights/dtypes.js';
 import { parseHeader } from '../../src/weights/safetensors.js';
 import { type TensorToWrite, writeSafetensors } from '../../src/weights/write-safetensors.js';
@@ -11,7 +12,7 @@ import { failure, golden, inFolder, readBytes } from '../helpers.js';
 function tensorsOf(file: Uint8Array, header = parseHeader(file, file.length, 'file')): readonly TensorToWrite[] {
   return Array.from(header.tensors, ([name, { dtype, shape, begin, end }]) => ({
     name,
-    dtype,
+    dtype: dtype as StoredDtype,
     shape,
     bytes: async () => file.subarray(begin, end),
   }));

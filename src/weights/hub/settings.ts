@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { ConvNextV2Error } from '../../errors.js';
+import { type Environment, expandPath } from './expand-path.js';
 
 /** How a model of the Hub, or behind a URL, is fetched. */
 export interface HubOptions {
@@ -9,7 +9,10 @@ export interface HubOptions {
   readonly revision?: string;
   /** The folder of the repository that the model lies in. Default: its top. */
   readonly subfolder?: string;
-  /** Where files are kept, as Python's client keeps them. Default: HF_HUB_CACHE, or HF_HOME/hub, or ~/.cache/huggingface/hub. */
+  /**
+   * Where files are kept, as Python's client keeps them; `~` and `$NAME` are expanded. Default: HF_HUB_CACHE, or HF_HOME/hub, or
+   * ~/.cache/huggingface/hub.
+   */
   readonly cacheDir?: string;
   /** Whether to take what is there already, and ask nobody. Default: HF_HUB_OFFLINE. */
   readonly localFilesOnly?: boolean;
@@ -55,17 +58,16 @@ const TRUE = ['1', 'ON', 'YES', 'TRUE'];
 const DEFAULT_TIMEOUT = 10;
 
 /** Throws E_ARGUMENT for a setting that cannot be. */
-export async function hubSettings(
-  options: HubOptions,
-  env: Readonly<Record<string, string | undefined>> = process.env,
-): Promise<HubSettings> {
-  const home = env.HF_HOME || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface');
+export async function hubSettings(options: HubOptions, env: Environment = process.env): Promise<HubSettings> {
+  const expand = (path: string) => expandPath(path, env);
+  const home = expand(env.HF_HOME || join(env.XDG_CACHE_HOME || join('~', '.cache'), 'huggingface'));
   const seconds = Number(env.HF_HUB_DOWNLOAD_TIMEOUT || DEFAULT_TIMEOUT);
-  const cache = options.cacheDir ?? (env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(home, 'hub'));
+  const own = options.cacheDir === undefined ? undefined : expand(options.cacheDir);
+  const cache = own ?? expand(env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(home, 'hub'));
   return {
     endpoint: checkEndpoint(env.HF_ENDPOINT || 'https://huggingface.co'),
     cache,
-    downloads: options.cacheDir === undefined ? join(home, 'convnextv2') : join(options.cacheDir, 'convnextv2'),
+    downloads: join(own ?? home, 'convnextv2'),
     isOffline: options.localFilesOnly ?? TRUE.includes((env.HF_HUB_OFFLINE ?? '').toUpperCase()),
     token: options.token === false ? undefined : (options.token ?? (await standingToken(home, env))),
     patience: seconds > 0 ? 1000 * seconds : 1000 * DEFAULT_TIMEOUT,
@@ -79,8 +81,9 @@ function checkEndpoint(endpoint: string): string {
   throw new ConvNextV2Error('E_ARGUMENT', { path: 'HF_ENDPOINT', wanted: 'an http(s) address', got: endpoint });
 }
 
-async function standingToken(home: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+async function standingToken(home: string, env: Environment): Promise<string | undefined> {
   if (TRUE.includes((env.HF_HUB_DISABLE_IMPLICIT_TOKEN ?? '').toUpperCase())) return undefined;
-  const kept = () => readFile(env.HF_TOKEN_PATH || join(home, 'token'), 'utf8').catch(() => '');
+  const file = expandPath(env.HF_TOKEN_PATH || join(home, 'token'), env);
+  const kept = () => readFile(file, 'utf8').catch(() => '');
   return (env.HF_TOKEN || (await kept())).trim() || undefined;
 }

@@ -5,6 +5,9 @@ import { expect } from 'chai';
 import { hubSettings } from '../../../src/weights/hub/settings.js';
 import { failure, inFolder } from '../../helpers.js';
 
+/** The other way to write a variable. */
+const braced = (name: string): string => `$\{${name}}`;
+
 describe('hubSettings', () => {
   it("are those of Python's client", async () => {
     const home = join(homedir(), '.cache', 'huggingface');
@@ -21,6 +24,31 @@ describe('hubSettings', () => {
     expect((await hubSettings({}, { XDG_CACHE_HOME: '/x' })).cache).to.equal(join('/x', 'huggingface', 'hub'));
     const own = await hubSettings({ cacheDir: '/own' }, { HF_HOME: '/h', HF_HUB_CACHE: '/c' });
     expect([own.cache, own.downloads]).to.deep.equal(['/own', join('/own', 'convnextv2')]);
+  });
+
+  it("expand ~ and $NAME in paths as Python's client does", async () => {
+    const env = { HOME: '/home/me', V: '/vol' };
+    for (const name of ['HF_HOME', 'HF_HUB_CACHE', 'HUGGINGFACE_HUB_CACHE', 'XDG_CACHE_HOME']) {
+      const rest = { HF_HOME: 'hub', XDG_CACHE_HOME: 'huggingface/hub' }[name] ?? '';
+      for (const [path, expanded] of [
+        ['~/x', '/home/me/x'],
+        ['$V/x', '/vol/x'],
+        [`${braced('V')}/~`, '/vol/~'],
+        ['/a/$NONE/x', '/a/$NONE/x'],
+      ]) {
+        expect((await hubSettings({}, { ...env, [name]: path })).cache, name).to.equal(join(expanded, rest));
+      }
+    }
+    expect((await hubSettings({}, env)).cache).to.equal('/home/me/.cache/huggingface/hub');
+    const own = await hubSettings({ cacheDir: '~/$V' }, env);
+    expect([own.cache, own.downloads]).to.deep.equal(['/home/me//vol', '/home/me/vol/convnextv2']);
+    await inFolder(async (folder) => {
+      await writeFile(join(folder, 'kept'), 'secret');
+      expect((await hubSettings({}, { HOME: folder, HF_TOKEN_PATH: '~/kept' })).token).to.equal('secret');
+      expect((await hubSettings({}, { FOLDER: folder, HF_TOKEN_PATH: `${braced('FOLDER')}/kept` })).token).to.equal(
+        'secret',
+      );
+    });
   });
 
   it('take numbers and switches in its spellings', async () => {
