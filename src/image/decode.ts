@@ -1,6 +1,7 @@
 import type { SharpOptions } from 'sharp';
 import { ConvNextV2Error, show } from '../errors.js';
 import { describeBytes, formatOf, pngSize } from './format.js';
+import { decodeGif } from './gif.js';
 import { type EncodedImage, type ImageSource, readSource } from './image-source.js';
 import { checkPixels, type ImageLimits, overLimit, readLimits } from './limits.js';
 import { checkRawImage, type RawImage } from './raw-image.js';
@@ -48,6 +49,7 @@ async function decodeBytes(
     throw new ConvNextV2Error('E_IMAGE', { path: name, wanted, got }, { cause });
   };
   if (!format) return refuse(describeBytes(bytes));
+  if (format === 'gif') return decodeGif(bytes, name, limits, mode === 'as-is');
   const claimed = pngSize(bytes);
   if (claimed) checkPixels(name, claimed.height, claimed.width, limits);
 
