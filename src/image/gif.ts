@@ -25,7 +25,12 @@ interface Frame {
  * outside of the frame has the transparent color, or else the first one, and a canvas too small for the frame is enlarged.
  * Throws E_IMAGE for a broken file, E_LIMIT beyond the limits.
  */
-export function decodeGif(bytes: Uint8Array, name: string, limits: Required<ImageLimits>, keepAlpha: boolean): RawImage {
+export function decodeGif(
+  bytes: Uint8Array,
+  name: string,
+  limits: Required<ImageLimits>,
+  keepAlpha: boolean,
+): RawImage {
   const reader = new Reader(bytes, name, limits);
   reader.take(6); // the signature
   const screen = reader.takeSize();
