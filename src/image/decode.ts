@@ -1,11 +1,11 @@
 import type { SharpOptions } from 'sharp';
 import { ConvNextV2Error, show } from '../errors.js';
-import { describeBytes, formatOf, pngSize } from './format.js';
+import { describeBytes, formatOf, isHtml, pngSize } from './format.js';
 import { decodeGif } from './gif.js';
-import { type EncodedImage, type ImageSource, readSource } from './image-source.js';
+import { type EncodedImage, type ImageSource, isEncoded, readSource } from './image-source.js';
 import { checkPixels, type ImageLimits, overLimit, readLimits } from './limits.js';
 import { checkRawImage, type RawImage } from './raw-image.js';
-import { loadSharp } from './sharp.js';
+import { isSharp, loadSharp, readSharp } from './sharp.js';
 
 export interface DecodeOptions extends ImageLimits {
   /**
@@ -30,12 +30,11 @@ export async function decodeImage(source: ImageSource, options: DecodeOptions = 
     throw new ConvNextV2Error('E_ARGUMENT', { path: 'mode', wanted: 'rgb or as-is', got: show(mode) });
   }
   const limits = readLimits(wantedLimits);
-  if (typeof source === 'string' || source instanceof URL || source instanceof Uint8Array) {
-    return decodeBytes(await readSource(source, name, limits.maxBytes), mode, limits);
-  }
-  checkRawImage(source, name);
-  checkPixels(name, source.height, source.width, limits);
-  return source;
+  const isRead = isSharp(source); // which is a stream as well
+  if (!isRead && isEncoded(source)) return decodeBytes(await readSource(source, name, limits), mode, limits);
+  const image = checkRawImage(isRead ? await readSharp(source, name, mode) : (source as RawImage), name);
+  checkPixels(name, image.height, image.width, limits);
+  return image;
 }
 
 async function decodeBytes(
@@ -46,7 +45,8 @@ async function decodeBytes(
   const format = formatOf(bytes);
   const refuse = (got: string, cause?: unknown): never => {
     const wanted = format ? `a whole ${format.toUpperCase()}` : 'a JPEG, PNG, WebP, AVIF, TIFF or GIF picture';
-    throw new ConvNextV2Error('E_IMAGE', { path: name, wanted, got }, { cause });
+    const suggestion = isHtml(bytes) ? 'look for the address of the picture itself, not of a page with it' : undefined;
+    throw new ConvNextV2Error('E_IMAGE', { path: name, wanted, got, suggestion }, { cause });
   };
   if (!format) return refuse(describeBytes(bytes));
   if (format === 'gif') return decodeGif(bytes, name, limits, mode === 'as-is');

@@ -8,7 +8,7 @@ export interface ImageLimits {
   readonly maxBytes?: number;
   /** Channels of the file. Default 5: CMYK and alpha. */
   readonly maxChannels?: number;
-  /** Time to decode one picture. Default 60 seconds. */
+  /** Time to decode one picture, and time to read one that comes from a server or a stream. Default 60 seconds. */
   readonly timeoutSeconds?: number;
 }
 

@@ -36,7 +36,7 @@ export interface ExtractOptions extends StreamOptions, Pick<ExtractorOptions, 'p
 /**
  * The features of many pictures, in their order and in bounded memory: while some are computed, the next are read and decoded.
  * Pictures of equal size are computed at once, `batchSize` at most. A picture that cannot be read or computed gives `error`
- * (E_IMAGE, E_LIMIT, E_SHAPE, E_NON_FINITE), and the others go on.
+ * (E_IMAGE, E_LIMIT, E_NETWORK, E_SHAPE, E_NON_FINITE), and the others go on.
  *
  * The model is an open one, and then needs a `processor`; or a source, which is opened and disposed: a backbone where
  * `outFeatures` or `outIndices` are given or a backbone wrote the source, a whole model otherwise.

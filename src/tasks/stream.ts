@@ -37,7 +37,7 @@ export type Outputs = Readonly<Record<string, Output>>;
 export type Network = (pixels: tf.Tensor4D) => Readonly<Record<string, tf.Tensor>>;
 
 /** What can be wrong with one picture alone; anything else ends the work. */
-const OF_A_PICTURE: readonly ErrorCode[] = ['E_IMAGE', 'E_LIMIT', 'E_NON_FINITE', 'E_SHAPE'];
+const OF_A_PICTURE: readonly ErrorCode[] = ['E_IMAGE', 'E_LIMIT', 'E_NETWORK', 'E_NON_FINITE', 'E_SHAPE'];
 
 /** A picture that was read, decoded and processed, or what was thrown instead. */
 interface Prepared<Picture> {
