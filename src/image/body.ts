@@ -67,7 +67,8 @@ export async function download(url: URL, name: string, limits: Required<ImageLim
     discard(answer);
     throw refused(name, 'a picture', `status ${answer.status}`);
   } catch (error) {
-    return signal?.aborted ? tooSlow(name, limits) : Promise.reject(error);
+    if (signal?.aborted) tooSlow(name, limits);
+    throw error;
   } finally {
     await client.close();
   }
