@@ -104,6 +104,27 @@ export function requireThat(path: string, holds: boolean, wanted: string, got: u
   if (!holds) throw new ConvNextV2Error('E_ARGUMENT', { path, wanted, got: show(got) });
 }
 
+/**
+ * Throws E_ARGUMENT for options that a function does not have, with the nearest that it has. `hintOf` says what to do about names
+ * that other libraries use.
+ */
+export function checkKnown(
+  options: object,
+  known: readonly string[],
+  hintOf: (name: string) => string | undefined = () => undefined,
+): void {
+  requireThat('options', typeof options === 'object' && options !== null, 'an object of options', options);
+  const problems = Object.keys(options)
+    .filter((name) => !known.includes(name))
+    .map((name) => ({
+      path: name,
+      wanted: 'a known option',
+      got: show(name),
+      suggestion: hintOf(name) ?? didYouMean(name, known) ?? `the options are ${known.join(', ')}`,
+    }));
+  if (problems.length > 0) throw new ConvNextV2Error('E_ARGUMENT', problems);
+}
+
 /** `did you mean "name"?` for the nearest known name, or undefined where none is near. */
 export function didYouMean(name: string, known: readonly string[]): string | undefined {
   const comparable = known.filter(({ length }) => length <= LONGEST_NAME);

@@ -1,9 +1,9 @@
 import type { SharpOptions } from 'sharp';
-import { ConvNextV2Error, show } from '../errors.js';
+import { ConvNextV2Error, checkKnown, show } from '../errors.js';
 import { describeBytes, formatOf, isHtml, pngSize } from './format.js';
 import { decodeGif } from './gif.js';
 import { type EncodedImage, type ImageSource, isEncoded, readSource } from './image-source.js';
-import { checkPixels, type ImageLimits, overLimit, readLimits } from './limits.js';
+import { checkPixels, type ImageLimits, LIMITS, overLimit, readLimits } from './limits.js';
 import { checkRawImage, type RawImage } from './raw-image.js';
 import { isSharp, loadSharp, readSharp } from './sharp.js';
 
@@ -25,6 +25,7 @@ export interface DecodeOptions extends ImageLimits {
  * cannot be, E_PEER without sharp.
  */
 export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<RawImage> {
+  checkKnown(options, ['mode', 'name', ...LIMITS]);
   const { mode = 'rgb', name = 'image', ...wantedLimits } = options;
   if (mode !== 'rgb' && mode !== 'as-is') {
     throw new ConvNextV2Error('E_ARGUMENT', { path: 'mode', wanted: 'rgb or as-is', got: show(mode) });

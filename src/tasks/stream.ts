@@ -16,6 +16,13 @@ export interface StreamOptions {
   readonly limits?: ImageLimits;
 }
 
+export const STREAM_OPTIONS = [
+  'batchSize',
+  'concurrency',
+  'signal',
+  'limits',
+] as const satisfies readonly (keyof StreamOptions)[];
+
 /** What reads pictures: an image processor. */
 export type PictureProcessor = Pick<ConvNextImageProcessor, 'preprocess'>;
 

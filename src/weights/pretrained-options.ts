@@ -1,5 +1,5 @@
 import type { Layout, Selection } from '../contracts.js';
-import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import { checkKnown } from '../errors.js';
 import type { Registry } from '../registry.js';
 import type { FillOptions } from './match.js';
 import type { SourceOptions } from './source.js';
@@ -18,7 +18,7 @@ export interface ModelOptions {
 export interface PretrainedOptions extends ModelOptions, Selection, Omit<FillOptions, 'prefix'>, SourceOptions {}
 
 /** All options of every `fromPretrained`. */
-const OPTIONS = [
+export const OPTIONS = [
   'cacheDir',
   'config',
   'format',
@@ -41,14 +41,5 @@ const OPTIONS = [
 
 /** Throws E_ARGUMENT for options that nobody knows, with the nearest that is known. */
 export function checkOptions(options: object): void {
-  const known: readonly string[] = OPTIONS;
-  const problems = Object.keys(options)
-    .filter((name) => !known.includes(name))
-    .map((name) => ({
-      path: name,
-      wanted: 'a known option',
-      got: show(name),
-      suggestion: didYouMean(name, known) ?? `the options are ${known.join(', ')}`,
-    }));
-  if (problems.length > 0) throw new ConvNextV2Error('E_ARGUMENT', problems);
+  checkKnown(options, OPTIONS);
 }
