@@ -190,6 +190,30 @@ describe('decodeImage: GIF', () => {
     expect(await failure(() => decodeImage(bits))).to.include({ got: 'color indices of 12 bits' });
   });
 
+  it('opens or refuses mutants', async () => {
+    const frame = { indices, box: [1, 1, 3, 2], transparent: 1, palette: COLORS } as const;
+    const file = gif([5, 4], [frame, { ...frame, interlaced: true }], { before: [0x21, 0xfe, 2, 72, 105, 0] });
+    let seed = 1;
+    const below = (count: number) => {
+      seed = (1103515245 * seed + 12345) % 2 ** 31;
+      return (seed >> 8) % count;
+    };
+    const counts = { opened: 0, E_IMAGE: 0, E_LIMIT: 0 };
+    for (let i = 0; i < 3000; i++) {
+      const mutant = Uint8Array.from(file);
+      for (let n = below(3); n >= 0; n--) mutant[6 + below(file.length - 6)] = [0, 1, 255, below(256)][below(4)];
+      try {
+        const { data, width, height } = await decodeImage(mutant, { maxPixels: 1e5 });
+        expect(data.length).to.equal(3 * width * height);
+        counts.opened++;
+      } catch (error) {
+        counts[Object(error).code as 'E_IMAGE' | 'E_LIMIT']++;
+      }
+    }
+    expect(counts.opened + counts.E_IMAGE + counts.E_LIMIT).to.equal(3000);
+    expect(Math.min(counts.opened, counts.E_IMAGE, counts.E_LIMIT)).to.be.above(50);
+  });
+
   it('checks the size before it makes room for it, and that of a frame beyond the canvas, too', async () => {
     for (const file of [
       gif([65_535, 65_535], [{ indices, box: whole }]),
