@@ -51,7 +51,7 @@ export class ConvNextV2Error extends Error {
   readonly suggestion: string | undefined;
 
   constructor(code: ErrorCode, problem: Problem | readonly Problem[], options?: ErrorOptions) {
-    const problems = 'path' in problem ? [problem] : problem;
+    const problems = ('path' in problem ? [problem] : problem).map(shortened);
     super(`${code}: ${summary(problems)}`, options);
     this.code = code;
     this.problems = problems;
@@ -68,6 +68,19 @@ export type PackedError = Pick<ConvNextV2Error, 'code' | 'problems'>;
 export const packError = ({ code, problems }: PackedError): PackedError => ({ code, problems });
 
 export const unpackError = ({ code, problems }: PackedError): ConvNextV2Error => new ConvNextV2Error(code, problems);
+
+/** Of a field of a problem, in characters: an address or a name from outside can have millions. */
+const LONGEST_FIELD = 1000;
+
+function shortened(problem: Problem): Problem {
+  const fields = Object.entries(problem).map(([field, text]) => [field, shorten(text, LONGEST_FIELD)]);
+  return Object.fromEntries(fields);
+}
+
+/** At most so many characters of a text, with `...` in place of the rest. */
+function shorten<T>(text: T, most: number): T | string {
+  return typeof text === 'string' && text.length > most ? `${text.slice(0, most - 3)}...` : text;
+}
 
 /** How many problems a message spells out; `problems` has them all. */
 const SPELLED_OUT = 12;
@@ -91,6 +104,27 @@ export function requireThat(path: string, holds: boolean, wanted: string, got: u
   if (!holds) throw new ConvNextV2Error('E_ARGUMENT', { path, wanted, got: show(got) });
 }
 
+/**
+ * Throws E_ARGUMENT for options that a function does not have, with the nearest that it has. `hintOf` says what to do about names
+ * that other libraries use.
+ */
+export function checkKnown(
+  options: object,
+  known: readonly string[],
+  hintOf: (name: string) => string | undefined = () => undefined,
+): void {
+  requireThat('options', typeof options === 'object' && options !== null, 'an object of options', options);
+  const problems = Object.keys(options)
+    .filter((name) => !known.includes(name))
+    .map((name) => ({
+      path: name,
+      wanted: 'a known option',
+      got: show(name),
+      suggestion: hintOf(name) ?? didYouMean(name, known) ?? `the options are ${known.join(', ')}`,
+    }));
+  if (problems.length > 0) throw new ConvNextV2Error('E_ARGUMENT', problems);
+}
+
 /** `did you mean "name"?` for the nearest known name, or undefined where none is near. */
 export function didYouMean(name: string, known: readonly string[]): string | undefined {
   const comparable = known.filter(({ length }) => length <= LONGEST_NAME);
@@ -105,10 +139,26 @@ export function show(value: unknown): string {
   try {
     if (typeof value === 'function') text = 'a function';
     else if (ArrayBuffer.isView(value)) text = `a ${value.constructor.name} of ${value.byteLength} bytes`;
-    else if (typeof value !== 'number') text = JSON.stringify(value); // it writes null for NaN
+    else if (typeof value !== 'number') text = JSON.stringify(value, inShort); // it writes null for NaN
   } catch {
     // a cycle or a BigInt: its own string will do
   }
-  text ??= String(value);
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+  if (text === '{}') text = ofClass(value) ?? text;
+  return shorten(text ?? String(value), LONGEST_SHOWN);
+}
+
+const LONGEST_SHOWN = 80;
+
+/** For JSON.stringify: no more of a part than can be shown, since all of it might take minutes, or not fit in a string. */
+function inShort(_key: string, value: unknown): unknown {
+  if (typeof value === 'string') return shorten(value, LONGEST_SHOWN);
+  if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${value.byteLength} bytes`;
+  return Array.isArray(value) ? value.slice(0, LONGEST_SHOWN) : value;
+}
+
+/** `a Promise` for an object of a class that JSON shows nothing of. */
+function ofClass(value: unknown): string | undefined {
+  const name = Object(value).constructor?.name;
+  if (typeof name !== 'string' || ['', 'Object'].includes(name)) return undefined;
+  return /^[AEIOU]/.test(name) ? `an ${name}` : `a ${name}`;
 }

@@ -33,6 +33,16 @@ describe('ConvNextV2Error', () => {
     expect(error.path).to.equal('pixels');
   });
 
+  it('cuts what is long in all fields and in the message: an address or a name from outside may have millions', () => {
+    const long = 'x'.repeat(2_000_000);
+    const error = new ConvNextV2Error('E_IMAGE', { path: long, wanted: long, got: long, suggestion: long });
+    expect(error.message.length).to.be.below(4100);
+    expect(error.problems[0].got).to.equal(`${'x'.repeat(997)}...`);
+    expect([error.path, error.got, error.wanted, error.suggestion].map((text) => text!.length)).to.deep.equal(
+      Array(4).fill(1000),
+    );
+  });
+
   it('spells out twelve, and keeps them all', () => {
     const error = new ConvNextV2Error('E_WEIGHTS', new Array(15).fill(problem));
     expect(error.message.split('\n')).to.have.length(14);
@@ -68,7 +78,17 @@ describe('show', () => {
       'a function',
       '[object Object]',
     ]);
-    // not all the numbers of a picture
+    expect([new Map(), Promise.resolve(), new ArrayBuffer(2), {}].map(show)).to.deep.equal([
+      'a Map',
+      'a Promise',
+      'an ArrayBuffer',
+      '{}',
+    ]);
+    // not all the numbers of a picture, which would take minutes here
+    expect(show({ data: new Uint8Array(5e8), width: 1 })).to.equal(
+      '{"data":"Uint8Array of 500000000 bytes","width":1}',
+    );
+    expect(show([Array(1e7).fill(1)])).to.have.length(80);
     expect(show(new Float32Array(1e6))).to.equal('a Float32Array of 4000000 bytes');
     expect(show('x'.repeat(100)))
       .to.have.length(80)

@@ -3,6 +3,7 @@ import type { Backbone, FeatureMaps, FeatureSpec, Layout, Mode, Scope } from '..
 import { ConvNextV2Error } from '../../src/errors.js';
 import { type Layer, layerNorm } from '../../src/nn/layers.js';
 import { inLayout } from '../../src/nn/layout.js';
+import { checkForwardOptions } from '../../src/nn/mode.js';
 import { type ModelOutput, modelOutput, tidyOutput } from '../../src/nn/outputs.js';
 import { checkSides, freezeStages } from '../../src/nn/stages.js';
 import { PretrainedModel } from '../../src/weights/pretrained-model.js';
@@ -64,11 +65,13 @@ abstract class ConvNextBackboneBase<Config extends ConvNextConfigBase>
 
   /** Maps by stage name, fine to coarse; stages deeper than the last one asked for do not run. Throws E_SHAPE, E_ARGUMENT. */
   forward(pixels: tf.Tensor4D, mode?: Mode): FeatureMaps {
+    checkForwardOptions(mode ?? {});
     return tf.tidy(() => this.#featureMaps(runBody(this.#body, pixels, this, mode, this.#frozen)));
   }
 
   /** The same with hidden states, from a backbone that was opened with `outputHiddenStates` and so has all its stages. */
   forwardWithHiddenStates(pixels: tf.Tensor4D, mode?: Mode): ModelOutput<BackboneFields> {
+    checkForwardOptions(mode ?? {});
     if (!this.config.outputHiddenStates) {
       throw new ConvNextV2Error('E_ARGUMENT', {
         path: 'forwardWithHiddenStates',

@@ -3,6 +3,7 @@ import type { Layout, Mode, Scope } from '../../src/contracts.js';
 import { type ChannelLayer, layerNorm, linear } from '../../src/nn/layers.js';
 import { inLayout } from '../../src/nn/layout.js';
 import { classificationLoss, inferProblemType, type ProblemType } from '../../src/nn/losses.js';
+import { checkForwardOptions } from '../../src/nn/mode.js';
 import { type ModelOutput, modelOutput, tidyOutput } from '../../src/nn/outputs.js';
 import { PretrainedModel } from '../../src/weights/pretrained-model.js';
 import { ConvNextConfig, type ConvNextConfigBase, ConvNextV2Config } from './config.js';
@@ -28,6 +29,7 @@ abstract class PooledModel<Config extends ConvNextConfigBase> extends Pretrained
   }
 
   protected run(pixels: tf.Tensor4D, options: ForwardOptions) {
+    checkForwardOptions(options, ['outputHiddenStates']);
     const maps = runBody(this.#body, pixels, this, options);
     const wanted = options.outputHiddenStates ?? this.config.outputHiddenStates;
     return {

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Backbone, BackbonePlugin, Layout, Mode, PluginList, Scope, Segmenter } from '../../src/contracts.js';
 import { inLayout } from '../../src/nn/layout.js';
 import { type SegmentationLossOptions, segmentationLoss } from '../../src/nn/losses.js';
+import { checkForwardOptions } from '../../src/nn/mode.js';
 import { type ModelOutput, modelOutput, tidyOutput } from '../../src/nn/outputs.js';
 import { checkSides } from '../../src/nn/stages.js';
 import { resample } from '../../src/ops/resample.js';
@@ -60,10 +61,9 @@ export class UperNetForSemanticSegmentation extends PretrainedModel<UperNetConfi
    * are not `lossIgnoreIndex`, and the same of the auxiliary head times `auxiliaryLossWeight`. The caller disposes the output.
    * Throws E_SHAPE, E_ARGUMENT.
    */
-  forward(
-    pixels: tf.Tensor4D,
-    { labels, classWeights, reduceLabels, training = false, ...mode }: SegmenterForwardOptions = {},
-  ): ModelOutput<SegmenterFields> {
+  forward(pixels: tf.Tensor4D, options: SegmenterForwardOptions = {}): ModelOutput<SegmenterFields> {
+    checkForwardOptions(options, ['labels', 'classWeights', 'reduceLabels']);
+    const { labels, classWeights, reduceLabels, training = false, ...mode } = options;
     return tidyOutput(() => {
       const runs = { training, ...mode };
       const { maps, size } = this.#maps(pixels, runs);

@@ -1,10 +1,11 @@
 import type { SharpOptions } from 'sharp';
-import { ConvNextV2Error, show } from '../errors.js';
-import { describeBytes, formatOf, pngSize } from './format.js';
-import { type EncodedImage, type ImageSource, readSource } from './image-source.js';
-import { checkPixels, type ImageLimits, overLimit, readLimits } from './limits.js';
+import { ConvNextV2Error, checkKnown, show } from '../errors.js';
+import { describeBytes, formatOf, isHtml, pngSize } from './format.js';
+import { decodeGif } from './gif.js';
+import { type EncodedImage, type ImageSource, isEncoded, readSource } from './image-source.js';
+import { checkPixels, type ImageLimits, LIMITS, overLimit, readLimits } from './limits.js';
 import { checkRawImage, type RawImage } from './raw-image.js';
-import { loadSharp } from './sharp.js';
+import { isSharp, loadSharp, readSharp } from './sharp.js';
 
 export interface DecodeOptions extends ImageLimits {
   /**
@@ -17,24 +18,25 @@ export interface DecodeOptions extends ImageLimits {
 }
 
 /**
- * Decodes a JPEG, PNG, WebP, AVIF, TIFF or GIF (its first frame), turned upright as its EXIF says. Decoded pixels pass
- * through. 16 bits become 8 by dropping the lower ones (PIL clips gray ones to 255 instead, which whitens them); an ICC
- * profile is disregarded, as PIL does, except for CMYK, which is converted by colour and not by formula.
- * Throws E_IMAGE for what is no whole picture of these formats, E_LIMIT beyond the limits, E_ARGUMENT for an option that
- * cannot be, E_PEER without sharp.
+ * Decodes a JPEG, PNG, WebP, AVIF, TIFF or GIF (the first frame of an animation), turned upright as its EXIF says. Decoded pixels
+ * pass through. Colors that alpha or a transparent color of a palette hides are shown, as PIL's `convert('RGB')` does.
+ * 16 bits become 8 by dropping the lower ones (PIL clips gray ones to 255 instead, which whitens them); an ICC
+ * profile is disregarded, as PIL does, except for CMYK, which is converted by color and not by formula.
+ * Throws E_IMAGE for what is no whole picture of these formats, E_LIMIT beyond the limits, E_NETWORK where a server cannot be
+ * reached, E_ARGUMENT for an option that cannot be, E_PEER without sharp.
  */
 export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<RawImage> {
+  checkKnown(options, ['mode', 'name', ...LIMITS]);
   const { mode = 'rgb', name = 'image', ...wantedLimits } = options;
   if (mode !== 'rgb' && mode !== 'as-is') {
     throw new ConvNextV2Error('E_ARGUMENT', { path: 'mode', wanted: 'rgb or as-is', got: show(mode) });
   }
   const limits = readLimits(wantedLimits);
-  if (typeof source === 'string' || source instanceof URL || source instanceof Uint8Array) {
-    return decodeBytes(await readSource(source, name, limits.maxBytes), mode, limits);
-  }
-  checkRawImage(source, name);
-  checkPixels(name, source.height, source.width, limits);
-  return source;
+  const isRead = isSharp(source); // which is a stream as well
+  if (!isRead && isEncoded(source)) return decodeBytes(await readSource(source, name, limits), mode, limits);
+  const image = checkRawImage(isRead ? await readSharp(source, name, mode) : (source as RawImage), name);
+  checkPixels(name, image.height, image.width, limits);
+  return image;
 }
 
 async function decodeBytes(
@@ -45,9 +47,11 @@ async function decodeBytes(
   const format = formatOf(bytes);
   const refuse = (got: string, cause?: unknown): never => {
     const wanted = format ? `a whole ${format.toUpperCase()}` : 'a JPEG, PNG, WebP, AVIF, TIFF or GIF picture';
-    throw new ConvNextV2Error('E_IMAGE', { path: name, wanted, got }, { cause });
+    const suggestion = isHtml(bytes) ? 'look for the address of the picture itself, not of a page with it' : undefined;
+    throw new ConvNextV2Error('E_IMAGE', { path: name, wanted, got, suggestion }, { cause });
   };
   if (!format) return refuse(describeBytes(bytes));
+  if (format === 'gif') return decodeGif(bytes, name, limits, mode === 'as-is');
   const claimed = pngSize(bytes);
   if (claimed) checkPixels(name, claimed.height, claimed.width, limits);
 

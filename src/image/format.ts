@@ -20,9 +20,16 @@ function brands(text: string): readonly string[] {
   return [box.slice(0, 4), ...(box.slice(8).match(/.{4}/gs) ?? [])];
 }
 
+/** What a server sends instead of a picture: a page that shows it, a login, an apology. */
+export function isHtml(bytes: Uint8Array): boolean {
+  const text = Buffer.from(bytes.subarray(0, 1024)).toString('utf8');
+  return /^\uFEFF?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b/is.test(text);
+}
+
 /** What a file that is none of our formats begins with, for a message. */
 export function describeBytes(bytes: Uint8Array): string {
   if (bytes.length === 0) return 'no bytes at all';
+  if (isHtml(bytes)) return 'an HTML page';
   const start = Buffer.from(bytes.subarray(0, 24));
   const text = start.toString('latin1');
   if (/^[\t\n\r\x20-\x7e]+$/.test(text)) return `text that begins ${JSON.stringify(text)}`;

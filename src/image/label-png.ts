@@ -1,7 +1,7 @@
 import { crc32, deflateSync, inflateSync } from 'node:zlib';
 import { ConvNextV2Error } from '../errors.js';
 import { pngSize } from './format.js';
-import { type ImageSource, readSource } from './image-source.js';
+import { type EncodedSource, readSource } from './image-source.js';
 import { checkPixels, type ImageLimits, readLimits } from './limits.js';
 
 /** A whole number for each pixel, row after row. */
@@ -61,12 +61,9 @@ function chunk(type: string, data: Uint8Array): Buffer {
  * Reads a label map: the values of a PNG of gray, or the indices of one with a palette, which picture decoders would turn into
  * colours. Throws E_IMAGE for what is no whole PNG of these kinds, E_LIMIT beyond the limits.
  */
-export async function readLabelPng(
-  source: Exclude<ImageSource, { readonly data: Uint8Array }>,
-  limits: ImageLimits = {},
-): Promise<LabelMap> {
+export async function readLabelPng(source: EncodedSource, limits: ImageLimits = {}): Promise<LabelMap> {
   const checked = readLimits(limits);
-  const { bytes, name } = await readSource(source, 'labels', checked.maxBytes);
+  const { bytes, name } = await readSource(source, 'labels', checked);
   const size = pngSize(bytes);
   if (!size) throw refused(name, 'a PNG of gray or with a palette', 'another file');
   checkPixels(name, size.height, size.width, checked);

@@ -1,4 +1,4 @@
-import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import { ConvNextV2Error, checkKnown, requireThat, show } from '../errors.js';
 
 /** How much a picture from a stranger may ask for. Raise one for pictures you trust; Infinity lifts it. */
 export interface ImageLimits {
@@ -8,7 +8,7 @@ export interface ImageLimits {
   readonly maxBytes?: number;
   /** Channels of the file. Default 5: CMYK and alpha. */
   readonly maxChannels?: number;
-  /** Time to decode one picture. Default 60 seconds. */
+  /** Time to decode one picture, and time to read one that comes from a server or a stream. Default 60 seconds. */
   readonly timeoutSeconds?: number;
 }
 
@@ -19,15 +19,15 @@ const DEFAULTS: Required<ImageLimits> = {
   timeoutSeconds: 60,
 };
 
+/** The names of all limits. */
+export const LIMITS: readonly string[] = Object.keys(DEFAULTS);
+
 /** The limits with their defaults. Throws E_ARGUMENT for one that there is not, or that is not a number above 0. */
 export function readLimits(limits: ImageLimits): Required<ImageLimits> {
+  requireThat('limits', typeof (limits ?? {}) === 'object', 'an object of limits, as { maxPixels: 1e6 }', limits);
   const given = Object.entries(limits ?? {}).filter(([, value]) => value != null);
+  checkKnown(Object.fromEntries(given), LIMITS);
   for (const [path, value] of given) {
-    if (!Object.hasOwn(DEFAULTS, path)) {
-      const known = Object.keys(DEFAULTS);
-      const wanted = `one of ${known.join(', ')}`;
-      throw new ConvNextV2Error('E_ARGUMENT', { path, wanted, got: show(path), suggestion: didYouMean(path, known) });
-    }
     if (!(typeof value === 'number' && value > 0)) {
       throw new ConvNextV2Error('E_ARGUMENT', { path, wanted: 'a number above 0', got: show(value) });
     }

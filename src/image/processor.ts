@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { ensureBackend } from '../backend/use-backend.js';
 import type { HubOptions } from '../weights/hub/settings.js';
+import { checkOptions } from '../weights/pretrained-options.js';
 import { openPreprocessor } from '../weights/source.js';
 import type { ImageSource } from './image-source.js';
 import { type ImageLimits, readLimits } from './limits.js';
@@ -57,6 +58,7 @@ export class ConvNextImageProcessor implements ImageProcessorSettings {
    * (ImageNet's at its size). Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG, E_NETWORK.
    */
   static async fromPretrained(source: string | URL, options?: HubOptions): Promise<ConvNextImageProcessor> {
+    checkOptions(options ?? {});
     const { json, file } = await openPreprocessor(source, options);
     return ConvNextImageProcessor.fromJSON(json, file);
   }

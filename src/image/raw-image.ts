@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { ConvNextV2Error, show } from '../errors.js';
 
 /** A decoded picture: one byte a value, interleaved, row after row (height x width x channels). */
@@ -14,8 +15,9 @@ export function checkRawImage(image: RawImage, path = 'image'): RawImage {
   if (typeof image !== 'object' || image === null || !('data' in image)) {
     throw new ConvNextV2Error('E_IMAGE', {
       path,
-      wanted: 'a path, a URL, bytes or decoded pixels',
+      wanted: 'a path, a URL, bytes, a Blob, a Response, a stream or decoded pixels',
       got: show(image),
+      suggestion: types.isPromise(image) ? 'await it first' : undefined,
     });
   }
   for (const side of ['width', 'height', 'channels'] as const) {
@@ -29,11 +31,11 @@ export function checkRawImage(image: RawImage, path = 'image'): RawImage {
   }
   const { data, width, height, channels } = image;
   const wanted = width * height * channels;
-  if (!(data instanceof Uint8Array) || data.length !== wanted) {
+  if (!types.isUint8Array(data) || data.length !== wanted) {
     throw new ConvNextV2Error('E_IMAGE', {
       path: `${path}.data`,
       wanted: `a Uint8Array of ${height} x ${width} x ${channels} = ${wanted} bytes`,
-      got: data instanceof Uint8Array ? `${data.length} bytes` : show(data),
+      got: types.isUint8Array(data) ? `${(data as Uint8Array).length} bytes` : show(data),
     });
   }
   return image;

@@ -5,6 +5,7 @@ import { validateConfig } from '../config/validate.js';
 import type { Layout } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import type { HubOptions } from '../weights/hub/settings.js';
+import { checkOptions } from '../weights/pretrained-options.js';
 import { openPreprocessor, shippedPreprocessor } from '../weights/source.js';
 import type { ImageSource } from './image-source.js';
 import { checkPixels, type ImageLimits, readLimits } from './limits.js';
@@ -86,6 +87,7 @@ export class SegformerImageProcessor implements ValueSettings {
    * segmenters have it. Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG.
    */
   static async fromPretrained(source: string | URL, options: HubOptions = {}): Promise<SegformerImageProcessor> {
+    checkOptions(options);
     const { json, file } = await openPreprocessor(source, options, () => shippedPreprocessor('ade20k-512'));
     return SegformerImageProcessor.fromJSON(json, file);
   }

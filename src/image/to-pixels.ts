@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Layout } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { decodeImage } from './decode.js';
-import type { ImageSource } from './image-source.js';
+import { type ImageSource, nameOf } from './image-source.js';
 import type { ImageLimits } from './limits.js';
 import { type ValueSettings, valueTables } from './preprocess.js';
 import type { RawImage } from './raw-image.js';
@@ -48,10 +48,7 @@ function named(images: ImageSource | readonly ImageSource[]): readonly (readonly
   if (list.length === 0) {
     throw new ConvNextV2Error('E_ARGUMENT', { path: 'images', wanted: 'at least one picture', got: 'an empty list' });
   }
-  return list.map((source, i) => {
-    const isPath = typeof source === 'string' || source instanceof URL;
-    return [source, isPath ? String(source) : list === images ? `images[${i}]` : 'image'];
-  });
+  return list.map((source, i) => [source, nameOf(source, list === images ? `images[${i}]` : 'image')]);
 }
 
 /** Throws E_SHAPE for a picture that cannot be of one batch with the first. */

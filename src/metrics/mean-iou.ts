@@ -1,4 +1,4 @@
-import { ConvNextV2Error, show } from '../errors.js';
+import { ConvNextV2Error, checkKnown, show } from '../errors.js';
 
 /** What is counted, and what is left out. */
 export interface MeanIoUOptions {
@@ -47,7 +47,9 @@ export interface MeanIoU {
 }
 
 /** Mean intersection over union as mmsegmentation's IoUMetric has it: areas are added up over all pictures, then divided. */
-export function createMeanIoU({ numClasses, ignoreIndex = 255, reduceLabels = false }: MeanIoUOptions): MeanIoU {
+export function createMeanIoU(options: MeanIoUOptions): MeanIoU {
+  checkKnown(options, ['numClasses', 'ignoreIndex', 'reduceLabels']);
+  const { numClasses, ignoreIndex = 255, reduceLabels = false } = options;
   if (!(Number.isSafeInteger(numClasses) && numClasses > 0)) {
     const wanted = 'a whole number of at least 1';
     throw new ConvNextV2Error('E_ARGUMENT', { path: 'numClasses', wanted, got: show(numClasses) });

@@ -2,8 +2,9 @@ import type { ImageClassifier } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import { AutoImageProcessor } from '../image/auto.js';
 import { AutoModelForImageClassification, type AutoOptions } from '../weights/auto.js';
+import { readCallOptions } from './call-options.js';
 import { makePipeline, type Pipeline } from './make-pipeline.js';
-import { type Network, type StreamOptions, streamPictures } from './stream.js';
+import { type Network, STREAM_OPTIONS, type StreamOptions, streamPictures } from './stream.js';
 
 /** A class, and how sure the model is of it, from 0 to 1. */
 export interface ClassScore {
@@ -36,7 +37,8 @@ export async function openClassificationPipeline(
     throw new ConvNextV2Error('E_CONFIG', { path: `${source}: /num_labels`, wanted: 'at least one class', got: '0' });
   }
   return makePipeline<readonly ClassScore[], ClassifyOptions, ImageClassifier['config']>({
-    async *run(pictures, { topK = 5, ...options }) {
+    async *run(pictures, given) {
+      const { topK = 5, ...options } = readCallOptions<ClassifyOptions>(given, ['topK', ...STREAM_OPTIONS]);
       checkTopK(topK);
       const network: Network = (pixels) => ({ logits: model.forward(pixels).logits });
       for await (const { path, result, error } of streamPictures(network, processor, pictures, options)) {

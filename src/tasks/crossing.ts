@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
-import { ConvNextV2Error, type PackedError, packError, unpackError } from '../errors.js';
-import type { ImageSource } from '../image/image-source.js';
+import { ConvNextV2Error, type PackedError, packError, show, unpackError } from '../errors.js';
+import { type ImageSource, isBody, resolveBlob } from '../image/image-source.js';
+import { isSharp } from '../image/sharp.js';
 import type { ExtractorOptions, FeatureMapData } from './extractor.js';
 import type { StreamOptions } from './stream.js';
 
@@ -31,6 +32,22 @@ export type Reply =
   | { readonly result: readonly FeatureMapData[]; readonly error?: undefined; readonly end?: undefined }
   | { readonly result?: undefined; readonly error: PackedError; readonly end?: undefined }
   | { readonly result?: undefined; readonly error?: undefined; readonly end: PackedError | Error };
+
+/** A picture as it crosses; of a view its part of a buffer alone. Throws E_ARGUMENT for one that cannot, E_IMAGE. */
+export function packPicture(picture: ImageSource, path: string): ImageSource {
+  if (isBody(picture) || isSharp(picture)) {
+    throw new ConvNextV2Error('E_ARGUMENT', {
+      path,
+      wanted: 'what can cross to a worker: a path, a URL, bytes, a Blob or decoded pixels',
+      got: show(picture),
+      suggestion: 'read it first, a Response by `await response.blob()`',
+    });
+  }
+  if (ArrayBuffer.isView(picture))
+    return new Uint8Array(picture.buffer, picture.byteOffset, picture.byteLength).slice();
+  const source = picture instanceof URL ? picture.href : picture;
+  return typeof source === 'string' && /^blob:/i.test(source) ? resolveBlob(source, source) : source;
+}
 
 /** What was thrown, be it ours or not. */
 export const packThrown = (thrown: unknown): PackedError | Error =>

@@ -8,6 +8,7 @@ import type { ImageLimits } from '../image/limits.js';
 import { Mask } from '../image/mask.js';
 import type { RawImage } from '../image/raw-image.js';
 import { AutoModelForInstanceSegmentation, AutoModelForObjectDetection, type AutoOptions } from '../weights/auto.js';
+import { readCallOptions } from './call-options.js';
 import { makePipeline, type Pipeline } from './make-pipeline.js';
 import { refuseAborted } from './stream.js';
 
@@ -65,7 +66,8 @@ export async function openInstancePipeline(
 
 function detectionPipeline(model: Detector): ObjectDetectionPipeline {
   return makePipeline<readonly DetectedObject[], DetectOptions, Detector['config']>({
-    async *run(pictures, options) {
+    async *run(pictures, given) {
+      const options = readCallOptions<DetectOptions>(given, ['threshold', 'classes', 'batchSize', 'signal', 'limits']);
       const { batchSize, isWanted } = readOptions(options, model.config);
       for (let done = 0; done < pictures.length; done += batchSize) {
         refuseAborted(options.signal);
@@ -134,15 +136,16 @@ export function wanted(
   classes: readonly string[] | undefined,
   { id2label }: Detector['config'],
 ): (found: Pick<DetectedObject, 'score' | 'label'>) => boolean {
-  requireThat(option, least >= 0 && least <= 1, 'a score from 0 to 1', least);
+  requireThat(option, typeof least === 'number' && least >= 0 && least <= 1, 'a score from 0 to 1', least);
   const known = Object.values(id2label);
+  requireThat('classes', classes == null || Array.isArray(classes), 'a list of names of classes', classes);
   const unknown = classes?.find((name) => !known.includes(name));
   if (unknown !== undefined) {
     throw new ConvNextV2Error('E_ARGUMENT', {
       path: 'classes',
       wanted: 'names of classes of the model',
       got: show(unknown),
-      suggestion: didYouMean(unknown, known),
+      suggestion: didYouMean(String(unknown), known),
     });
   }
   return ({ score, label }) => score >= least && (classes?.includes(label) ?? true);

@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { ConvNextV2Error, type PackedError, unpackError } from '../errors.js';
 import { loadSharp } from '../image/sharp.js';
 import { workerFlags } from '../weights/worker-flags.js';
-import { END, type Reply, type Run, type Setup, unpackThrown } from './crossing.js';
+import { END, packPicture, type Reply, type Run, type Setup, unpackThrown } from './crossing.js';
 import type { Extractor, ExtractorOptions } from './extractor.js';
 import { refuseAborted } from './stream.js';
 
@@ -46,12 +46,9 @@ export async function openInWorker(source: string | URL, options: ExtractorOptio
   worker.unref();
   return {
     async *extract(pictures, { signal, ...options }) {
+      const packed = pictures.map((picture, i) => packPicture(picture, `pictures[${i}]`));
       const { port1: port, port2 } = new MessageChannel();
-      const run: Run = {
-        pictures: pictures.map((picture) => (picture instanceof URL ? picture.href : picture)),
-        options,
-        port: port2,
-      };
+      const run: Run = { pictures: packed, options, port: port2 };
       worker.postMessage(run, [port2]);
       const stop = AbortSignal.any([gone.signal, ...(signal ? [signal] : [])]);
       try {

@@ -1,7 +1,9 @@
 import type { Backbone, BaseModel } from '../contracts.js';
-import { ConvNextV2Error } from '../errors.js';
+import { ConvNextV2Error, checkKnown } from '../errors.js';
 import type { ImageSource } from '../image/image-source.js';
 import { AutoConfig } from '../weights/auto.js';
+import { OPTIONS } from '../weights/pretrained-options.js';
+import { readCallOptions } from './call-options.js';
 import {
   createExtractor,
   type Extractor,
@@ -11,7 +13,7 @@ import {
 } from './extractor.js';
 import { openInWorker } from './extractor-in-worker.js';
 import { makePipeline, type Pipeline } from './make-pipeline.js';
-import { type PictureProcessor, refuseAborted, type StreamOptions } from './stream.js';
+import { type PictureProcessor, refuseAborted, STREAM_OPTIONS, type StreamOptions } from './stream.js';
 
 /** Where the work is done. */
 interface Threaded {
@@ -21,6 +23,9 @@ interface Threaded {
    */
   readonly worker?: boolean;
 }
+
+/** Options of features besides those of their source. */
+const OWN_OPTIONS = ['pool', 'worker'] as const;
 
 /** What came of one picture; `path` is what was given for it. */
 export type Extracted<Picture> =
@@ -36,7 +41,7 @@ export interface ExtractOptions extends StreamOptions, Pick<ExtractorOptions, 'p
 /**
  * The features of many pictures, in their order and in bounded memory: while some are computed, the next are read and decoded.
  * Pictures of equal size are computed at once, `batchSize` at most. A picture that cannot be read or computed gives `error`
- * (E_IMAGE, E_LIMIT, E_SHAPE, E_NON_FINITE), and the others go on.
+ * (E_IMAGE, E_LIMIT, E_NETWORK, E_SHAPE, E_NON_FINITE), and the others go on.
  *
  * The model is an open one, and then needs a `processor`; or a source, which is opened and disposed: a backbone where
  * `outFeatures` or `outIndices` are given or a backbone wrote the source, a whole model otherwise.
@@ -57,10 +62,12 @@ export function extractFeatures<Picture extends ImageSource>(
 export async function* extractFeatures<Picture extends ImageSource>(
   model: Backbone | BaseModel | string | URL,
   pictures: readonly Picture[],
-  { signal, batchSize, concurrency, limits, ...options }: ExtractOptions & ExtractorOptions & Threaded = {},
+  given: ExtractOptions & ExtractorOptions & Threaded = {},
 ): AsyncGenerator<Extracted<Picture>, void, undefined> {
-  refuseAborted(signal);
   const isSource = typeof model === 'string' || model instanceof URL;
+  const known = [...STREAM_OPTIONS, ...OWN_OPTIONS, 'processor', ...(isSource ? OPTIONS : [])];
+  const { signal, batchSize, concurrency, limits, ...options } = readCallOptions<typeof given>(given, known);
+  refuseAborted(signal);
   const extractor = isSource ? await open(model, options) : ofModel(model, options);
   try {
     const items = extractor.extract(pictures, { signal, batchSize, concurrency, limits });
@@ -80,10 +87,17 @@ export async function openFeaturePipeline(
   source: string | URL,
   options: ExtractorOptions & Threaded = {},
 ): Promise<ImageFeatureExtractionPipeline> {
+  checkKnown(options, [...OWN_OPTIONS, ...OPTIONS]);
   const { pool, worker, ...opening } = options;
   const config = await AutoConfig.fromPretrained(source, opening);
   const { extract, dispose } = await open(source, options);
-  return makePipeline({ run: extract, config, dispose });
+  return makePipeline({
+    async *run(pictures, given) {
+      yield* extract(pictures, readCallOptions<StreamOptions>(given, STREAM_OPTIONS));
+    },
+    config,
+    dispose,
+  });
 }
 
 type OpenOptions = ExtractorOptions & Threaded & { readonly processor?: PictureProcessor };

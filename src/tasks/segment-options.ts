@@ -1,7 +1,8 @@
-import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import { ConvNextV2Error, didYouMean, requireThat, show } from '../errors.js';
 import type { ImageLimits } from '../image/limits.js';
 import type { RawImage } from '../image/raw-image.js';
 import type { SegformerImageProcessor } from '../image/segformer-processor.js';
+import { readCallOptions } from './call-options.js';
 import type { Size } from './windows.js';
 
 /** How a picture is segmented. */
@@ -32,8 +33,21 @@ export interface SegmentOptions {
 export type CheckedOptions = Required<Pick<SegmentOptions, 'mode' | 'crop' | 'stride' | 'scales' | 'flip'>> &
   SegmentOptions;
 
+const KNOWN = [
+  'mode',
+  'crop',
+  'stride',
+  'shortestEdge',
+  'scales',
+  'flip',
+  'onProgress',
+  'signal',
+  'limits',
+] as const satisfies readonly (keyof SegmentOptions)[];
+
 /** The options with their defaults. Throws E_ARGUMENT for one that cannot be. */
-export function readSegmentOptions(options: SegmentOptions, smallest: number): CheckedOptions {
+export function readSegmentOptions(given: SegmentOptions, smallest: number): CheckedOptions {
+  const options = readCallOptions<SegmentOptions>(given, KNOWN);
   const { mode = 'whole', crop = 512, scales = [1], flip = 'none', shortestEdge } = options;
   const { stride = Math.max(1, Math.floor((2 * crop) / 3)) } = options;
   oneOf('mode', mode, ['whole', 'slide']);
@@ -41,10 +55,13 @@ export function readSegmentOptions(options: SegmentOptions, smallest: number): C
   whole('crop', crop, smallest);
   whole('stride', stride, 1, crop);
   if (shortestEdge !== undefined) whole('shortestEdge', shortestEdge, 1);
-  if (!Array.isArray(scales) || scales.length === 0 || !scales.every((scale) => scale > 0 && scale <= 100)) {
+  const isScale = (scale: unknown) => typeof scale === 'number' && scale > 0 && scale <= 100;
+  if (!Array.isArray(scales) || scales.length === 0 || !scales.every(isScale)) {
     const wanted = 'at least one number, each above 0 and at most 100';
     throw new ConvNextV2Error('E_ARGUMENT', { path: 'scales', wanted, got: show(scales) });
   }
+  const { onProgress } = options;
+  requireThat('onProgress', onProgress === undefined || typeof onProgress === 'function', 'a function', onProgress);
   return { ...options, mode, crop, stride, scales, flip };
 }
 

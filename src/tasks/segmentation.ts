@@ -77,7 +77,7 @@ export async function segmentImage(
   options: SegmentOptions = {},
 ): Promise<Segmentation> {
   const checked = readSegmentOptions(options, model.smallest);
-  const limits = readLimits(options.limits ?? {});
+  const limits = readLimits(checked.limits ?? {});
   const image = await decodeImage(picture, limits);
   const { numLabels } = model.config;
   const tables = valueTables(image, processor, 'image');

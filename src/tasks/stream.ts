@@ -16,6 +16,13 @@ export interface StreamOptions {
   readonly limits?: ImageLimits;
 }
 
+export const STREAM_OPTIONS = [
+  'batchSize',
+  'concurrency',
+  'signal',
+  'limits',
+] as const satisfies readonly (keyof StreamOptions)[];
+
 /** What reads pictures: an image processor. */
 export type PictureProcessor = Pick<ConvNextImageProcessor, 'preprocess'>;
 
@@ -37,7 +44,7 @@ export type Outputs = Readonly<Record<string, Output>>;
 export type Network = (pixels: tf.Tensor4D) => Readonly<Record<string, tf.Tensor>>;
 
 /** What can be wrong with one picture alone; anything else ends the work. */
-const OF_A_PICTURE: readonly ErrorCode[] = ['E_IMAGE', 'E_LIMIT', 'E_NON_FINITE', 'E_SHAPE'];
+const OF_A_PICTURE: readonly ErrorCode[] = ['E_IMAGE', 'E_LIMIT', 'E_NETWORK', 'E_NON_FINITE', 'E_SHAPE'];
 
 /** A picture that was read, decoded and processed, or what was thrown instead. */
 interface Prepared<Picture> {

@@ -8,10 +8,11 @@ import { registerChainedOps } from './chained-ops.js';
 import { prepareEnvironment } from './environment.js';
 import { mend } from './mend.js';
 
+export type { SharpPicture } from '../image/sharp.js';
 export { Canvas } from './canvas.js';
 export { CanvasRenderingContext2D } from './context.js';
 export { bufferToImage, fetchImage, imageTensorToCanvas } from './environment.js';
-export { type NetPicture, type OnePicture, type PictureInput, type SharpPicture, toNetInput } from './input.js';
+export { type NetPicture, type OnePicture, type PictureInput, toNetInput } from './input.js';
 export {
   ConvNextV2ClassifierNet,
   ConvNextV2Net,

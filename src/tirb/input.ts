@@ -3,6 +3,7 @@ import { ConvNextV2Error, show } from '../errors.js';
 import { decodeImage } from '../image/decode.js';
 import type { ImageSource } from '../image/image-source.js';
 import type { RawImage } from '../image/raw-image.js';
+import { isSharp } from '../image/sharp.js';
 import { checkTensor } from '../nn/check-tensor.js';
 import { Canvas } from './canvas.js';
 import type { CanvasRenderingContext2D } from './context.js';
@@ -11,24 +12,10 @@ import { Image } from './picture.js';
 import { withAlpha } from './raster.js';
 import type { CanvasElement, NetInput, TMediaElement } from './surface.js';
 
-/** A picture that sharp has opened. What its owner has told it to do is done; the orientation of a photograph, too, only then. */
-export interface SharpPicture {
-  clone(): {
-    toColourspace(space: string): {
-      raw(): {
-        toBuffer(options: { resolveWithObject: true }): Promise<{
-          readonly data: Uint8Array;
-          readonly info: { readonly width: number; readonly height: number; readonly channels: number };
-        }>;
-      };
-    };
-  };
-}
-
 /** A picture for a network; a tensor is [height, width, 3] of values from 0 to 255, or a batch of such. */
 export type NetPicture = OnePicture | tf.Tensor4D;
 /** A picture for a network that is no batch. */
-export type OnePicture = ImageSource | SharpPicture | TMediaElement | tf.Tensor3D;
+export type OnePicture = ImageSource | TMediaElement | tf.Tensor3D;
 /** What the networks take. */
 export type PictureInput = NetPicture | readonly NetPicture[] | NetInput;
 
@@ -54,8 +41,7 @@ class TensorBatch extends tirb.NetInput {
 }
 
 /**
- * Pictures as a `NetInput`: tensors, one of a whole batch included; paths, file URLs and bytes of files, decoded pixels, and
- * what sharp has opened; canvases and images, which are waited for. Throws E_ARGUMENT for an empty list, E_SHAPE for a batch within a
+ * Pictures as a `NetInput`: tensors, one of a whole batch included; all that `decodeImage` takes; canvases and images, which are waited for. Throws E_ARGUMENT for an empty list, E_SHAPE for a batch within a
  * list, and what `decodeImage` throws: E_IMAGE for what is none of these.
  */
 export async function toNetInput(input: PictureInput): Promise<NetInput> {
@@ -88,27 +74,10 @@ async function resolve(picture: NetPicture, path: string): Promise<tf.Tensor3D |
 }
 
 /** The pixels of what is no media element of the environment. */
-async function read(picture: ImageSource | SharpPicture | TMediaElement, path: string): Promise<RawImage> {
+async function read(picture: ImageSource | TMediaElement, path: string): Promise<RawImage> {
   if (picture instanceof Canvas) return picture.toRawImage();
   if (picture instanceof Image) return picture.raw;
-  return isSharp(picture) ? readSharp(picture) : decodeImage(picture as ImageSource, { name: path });
-}
-
-const isSharp = (picture: object | string): picture is SharpPicture =>
-  ['clone', 'toColourspace', 'raw', 'toBuffer'].every((name) => typeof Object(picture)[name] === 'function');
-
-async function readSharp(picture: SharpPicture): Promise<RawImage> {
-  const { data, info } = await picture
-    .clone()
-    .toColourspace('srgb')
-    .raw()
-    .toBuffer({ resolveWithObject: true })
-    .catch((cause: Error) => {
-      const got = cause.message.split('\n')[0];
-      throw new ConvNextV2Error('E_IMAGE', { path: 'input', wanted: 'a picture that sharp can read', got }, { cause });
-    });
-  const { width, height, channels } = info;
-  return { data: new Uint8Array(data), width, height, channels };
+  return decodeImage(picture as ImageSource, { name: path, mode: isSharp(picture) ? 'as-is' : 'rgb' });
 }
 
 /** A canvas of the environment, which may be another package's, with this picture on it. */

@@ -38,12 +38,12 @@ export class Image {
     return this.#src;
   }
 
-  /** A path, a file URL, the bytes of a file, a data URL, or decoded pixels. What goes wrong is told to `onerror` and `decode`. */
+  /** A path, a URL, the bytes of a file, or decoded pixels: see `ImageSource`. What goes wrong is told to `onerror` and `decode`. */
   set src(source: ImageSource) {
     this.#src = source;
     this.#raw = undefined;
     this.#isDecoding = true;
-    const decoding = decodeImage(fromDataUrl(source)).then((raw) => {
+    const decoding = decodeImage(source).then((raw) => {
       if (this.#decoding === decoding) this.#raw = raw;
     });
     this.#decoding = decoding;
@@ -117,15 +117,4 @@ export async function loadImage(source: ImageSource): Promise<Image> {
   image.src = source;
   await image.decode();
   return image;
-}
-
-function fromDataUrl(source: ImageSource): ImageSource {
-  const [, encoding, data] = /^data:[^,]*?(;base64)?,(.*)$/s.exec(typeof source === 'string' ? source : '') ?? [];
-  if (data === undefined) return source;
-  return encoding
-    ? Buffer.from(data, 'base64')
-    : Buffer.from(
-        data.replace(/%([\da-f]{2})/gi, (_, byte) => String.fromCharCode(Number.parseInt(byte, 16))),
-        'latin1',
-      );
 }

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Parameter } from '../contracts.js';
-import { ConvNextV2Error, show } from '../errors.js';
+import { ConvNextV2Error, checkKnown, show } from '../errors.js';
 import { adamWStep } from '../ops/adamw-step.js';
 
 /** Parameters that share a weight decay. */
@@ -22,6 +22,10 @@ export interface AdamWOptions {
   readonly weightDecay?: number;
 }
 
+/** torch's shorter names are too far from ours to be recognised. */
+const hintOf = (name: string) =>
+  name === 'lr' ? 'did you mean "learningRate"?' : name === 'eps' ? 'did you mean "epsilon"?' : undefined;
+
 /** What Adam remembers of a parameter; the steps are its own, as in PyTorch: one unfrozen late starts from its first. */
 interface Moments {
   readonly first: tf.Variable;
@@ -41,10 +45,9 @@ export class AdamW {
   #learningRate = 0;
 
   /** Throws E_ARGUMENT for a number out of range, for what is no parameter, and for a parameter in two groups. */
-  constructor(
-    groups: readonly ParameterGroup[],
-    { learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01 }: AdamWOptions = {},
-  ) {
+  constructor(groups: readonly ParameterGroup[], options: AdamWOptions = {}) {
+    checkKnown(options, ['learningRate', 'betas', 'epsilon', 'weightDecay'], hintOf);
+    const { learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01 } = options;
     const areBetas = betas.length === 2 && betas.every((beta) => beta >= 0 && beta < 1);
     requireThat('betas', areBetas, 'two numbers from 0 to below 1', betas);
     requireAmount('epsilon', epsilon);
@@ -52,6 +55,7 @@ export class AdamW {
     this.#epsilon = epsilon;
     this.learningRate = learningRate;
     for (const group of groups) {
+      checkKnown(group, ['parameters', 'weightDecay']);
       const decay = group.weightDecay ?? weightDecay;
       requireAmount('weightDecay', decay);
       for (const parameter of group.parameters) {

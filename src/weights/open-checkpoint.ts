@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../contracts.js';
-import { ConvNextV2Error } from '../errors.js';
+import { ConvNextV2Error, checkKnown, show } from '../errors.js';
 import { openShardedSafetensors, readSafetensorsFile } from './checkpoint.js';
 import { type OpenFile, readRange, withFile } from './file.js';
 import { openHdf5 } from './hdf5.js';
@@ -11,7 +11,8 @@ import { type CheckpointOptions, openTorchLegacy, openTorchZip } from './torch.j
  * writes (as a zip file, or as before 1.6), or Keras' HDF5. Throws E_SOURCE where it is none of these, and what the reader of
  * each throws: E_SAFETENSORS, E_ZIP, E_PICKLE, E_HDF5, E_JSON, E_LIMIT, E_PEER, and E_ARGUMENT for a `key` that is not there.
  */
-export function openCheckpoint(path: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
+export async function openCheckpoint(path: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
+  checkKnown(options, ['key']);
   return withFile(path, (file) => readCheckpoint(file, options));
 }
 

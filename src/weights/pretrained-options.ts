@@ -1,5 +1,5 @@
 import type { Layout, Selection } from '../contracts.js';
-import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import { checkKnown } from '../errors.js';
 import type { Registry } from '../registry.js';
 import type { ClassOptions } from './classes.js';
 import type { FillOptions } from './match.js';
@@ -30,7 +30,7 @@ export interface PretrainedOptions
 export type FreshOptions = Omit<PretrainedOptions, 'strict' | 'weights'>;
 
 /** All options of every `fromPretrained`. */
-const OPTIONS = [
+export const OPTIONS = [
   'cacheDir',
   'config',
   'format',
@@ -59,13 +59,5 @@ export const MODEL_OPTIONS = ['layout', 'registry', 'seed'] as const satisfies r
 
 /** Throws E_ARGUMENT for unknown options, with the nearest known one. */
 export function checkOptions(options: object, known: readonly string[] = OPTIONS): void {
-  const problems = Object.keys(options)
-    .filter((name) => !known.includes(name))
-    .map((name) => ({
-      path: name,
-      wanted: 'a known option',
-      got: show(name),
-      suggestion: didYouMean(name, known) ?? `the options are ${known.join(', ')}`,
-    }));
-  if (problems.length > 0) throw new ConvNextV2Error('E_ARGUMENT', problems);
+  checkKnown(options, known);
 }

@@ -110,7 +110,7 @@ async function fromRepository(id: string, { file }: Repository, options: SourceO
         const path = await file(name);
         if (path === undefined) continue;
         if (name.endsWith('.index.json')) for (const shard of await readShardNames(path)) await file(shard);
-        return openCheckpoint(path, options);
+        return openCheckpoint(path, { key: options.key });
       }
       throw new ConvNextV2Error('E_SOURCE', {
         path: id,
@@ -140,7 +140,7 @@ async function fromFolder(folder: string, weights: string, options: SourceOption
   const there = async (name: string) => ((await kindOf(join(folder, name))) ? join(folder, name) : undefined);
   return {
     ...(await readConfigs(await there(CONFIG), await there(PREPROCESSOR), weights)),
-    openCheckpoint: () => openCheckpoint(weights, options),
+    openCheckpoint: () => openCheckpoint(weights, { key: options.key }),
   };
 }
 

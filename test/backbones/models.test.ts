@@ -46,6 +46,31 @@ describe('ConvNextV2Model', () => {
     model.dispose();
   });
 
+  it('refuses unknown options of a call, as its classifier and its backbone do', async () => {
+    const config = new ConvNextV2Config(SMALL);
+    const models = await Promise.all(
+      [ConvNextV2Model, ConvNextV2ForImageClassification, ConvNextV2Backbone].map((Model) =>
+        (Model as typeof ConvNextV2Model).fromConfig(config, { seed: 1 }),
+      ),
+    );
+    const x = pictures();
+    const before = tf.memory().numTensors;
+    for (const model of models) {
+      for (const [name, suggestion] of [
+        ['trainig', 'did you mean "training"?'],
+        ['return_dict', 'what a model gives is a record; its toTuple() is a list'],
+      ]) {
+        const error = await failure(() => model.forward(x, { [name]: true } as never));
+        expect(error).to.include({ code: 'E_ARGUMENT', path: name, suggestion });
+      }
+    }
+    const python = await failure(() => models[0].forward(x, { output_hidden_states: true } as never));
+    expect(python.suggestion).to.equal('did you mean "outputHiddenStates"?');
+    expect(tf.memory().numTensors).to.equal(before);
+    for (const model of models) model.dispose();
+    x.dispose();
+  });
+
   it('gives hidden states where the config says so, unless the call says no', async () => {
     const model = await ConvNextV2Model.fromConfig(new ConvNextV2Config({ ...SMALL, outputHiddenStates: true }));
     tf.tidy(() => {

@@ -61,6 +61,13 @@ describe('UperNetForSemanticSegmentation', () => {
     model.dispose();
   });
 
+  it('refuses unknown options of a call', async () => {
+    const model = await UperNetForSemanticSegmentation.fromConfig(new UperNetConfig(SMALL), { seed: 1 });
+    const error = await failure(() => model.forward(tf.zeros([1, 32, 32, 3]), { class_weights: [1] } as never));
+    expect(error).to.include({ code: 'E_ARGUMENT', suggestion: 'did you mean "classWeights"?' });
+    model.dispose();
+  });
+
   it('weighs classes in the loss, ignores pixels, and reduces labels', async () => {
     const model = await UperNetForSemanticSegmentation.fromConfig(
       new UperNetConfig({ ...SMALL, useAuxiliaryHead: false }),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { AutoImageProcessor } from '../../src/image/auto.js';
 import { ConvNextImageProcessor } from '../../src/image/processor.js';
+import { SegformerImageProcessor } from '../../src/image/segformer-processor.js';
 import { failure, inFolder } from '../helpers.js';
 
 describe('AutoImageProcessor', () => {
@@ -33,6 +34,13 @@ describe('AutoImageProcessor', () => {
     const old = await failure(() => AutoImageProcessor.fromJSON({ feature_extractor_type: 3 }, 'a.json'));
     expect(old).to.include({ path: 'a.json: /feature_extractor_type', got: '3' });
     expect((await failure(() => AutoImageProcessor.fromJSON(null, 'a.json'))).code).to.equal('E_CONFIG');
+  });
+
+  it('refuses unknown options', async () => {
+    for (const Processor of [AutoImageProcessor, ConvNextImageProcessor, SegformerImageProcessor]) {
+      const error = await failure(() => Processor.fromPretrained('nowhere', { cache_dir: '.' } as never));
+      expect(error).to.include({ code: 'E_ARGUMENT', suggestion: 'did you mean "cacheDir"?' });
+    }
   });
 
   it('reads a folder', () =>

@@ -289,8 +289,8 @@ describe('decodeImage: sources', () => {
         [join(folder, 'd.png'), join(folder, 'd.png'), 'a folder'],
         [join(folder, 'a.png', 'b.png'), join(folder, 'a.png', 'b.png'), 'no such file'],
         ['/dev/null', '/dev/null', 'something that is not a plain file'],
-        ['https://example.org/a.png', 'image', '"https://example.org/a.png"'],
-        [new URL('https://example.org/a.png'), 'image', '"https://example.org/a.png"'],
+        ['ftp://example.org/a.png', 'ftp://example.org/a.png', '"ftp://example.org/a.png"'],
+        [new URL('file://host/a.png'), 'file://host/a.png', '"file://host/a.png"'],
         ['', '', 'no such file'],
         ['cat-10:30.png', 'cat-10:30.png', 'no such file'], // a colon alone makes no URL
       ] as const) {

@@ -11,7 +11,8 @@ describe('checkRawImage', () => {
 
   it('names what is no picture at all', async () => {
     for (const [value, got] of [
-      [new ArrayBuffer(8), '{}'],
+      [{}, '{}'],
+      [new Map(), 'a Map'],
       [[], '[]'],
       [null, 'null'],
       ['cat.png', '"cat.png"'],

@@ -37,6 +37,11 @@ describe('mean IoU', () => {
     );
   });
 
+  it('refuses unknown options', async () => {
+    const error = await failure(() => createMeanIoU({ numClasses: 2, ignore_index: 0 } as never));
+    expect(error).to.include({ code: 'E_ARGUMENT', suggestion: 'did you mean "ignoreIndex"?' });
+  });
+
   it('is NaN of no picture', () => {
     expect(createMeanIoU({ numClasses: 2 }).scores().mIoU).to.be.NaN;
   });

@@ -67,8 +67,18 @@ describe('detection pipelines', () => {
     await inModels(async (folder) => {
       const detect = await pipeline('object-detection', join(folder, 'boxes'));
       expect((await detect(PICTURE, { threshold: 0 })).every(({ mask }) => mask === undefined)).to.equal(true);
-      const wrong = [{ threshold: 2 }, { batchSize: 0 }, { classes: ['cta'] }];
-      for (const options of wrong) expect((await failure(() => detect(PICTURE, options))).code).to.equal('E_ARGUMENT');
+      const wrong = [
+        ...[{ threshold: 2 }, { threshold: '0.5' }, { batchSize: 0 }, { classes: ['cta'] }, { classes: 'cat' }],
+        ...[{ classes: [1] }, { treshold: 0.5 }, { mask_threshold: 0.5 }, { limits: 5 }, { signal: 'stop' }],
+      ];
+      for (const options of wrong) {
+        const error = await failure(() => detect(PICTURE, options as never));
+        expect([error.code, error.path]).to.deep.equal(['E_ARGUMENT', Object.keys(options)[0]]);
+      }
+      expect((await failure(() => detect(PICTURE, { treshold: 0.5 } as never))).suggestion).to.equal(
+        'did you mean "threshold"?',
+      );
+      expect(await detect([PICTURE, PICTURE], { threshold: 1, batch_size: 2 } as never)).to.deep.equal([[], []]);
       expect((await failure(() => detect(PICTURE, { classes: ['cta'] }))).suggestion).to.equal('did you mean "cat"?');
       expect((await failure(() => detect('none.png'))).code).to.equal('E_IMAGE');
       const signal = AbortSignal.abort();

@@ -146,6 +146,21 @@ describe('extractFeatures', () => {
     expect(await openFiles(path())).to.equal(0);
   });
 
+  it('refuses unknown options, of a source and of an open model', () =>
+    using(async (backbone) => {
+      for (const [options, suggestion] of [
+        [{ batchsize: 1 }, 'did you mean "batchSize"?'],
+        [{ seeed: 1 }, /^the options are batchSize,/],
+      ] as const) {
+        const items = extractFeatures(backbone, [PICTURE], { processor: asTheyAre, ...options } as never);
+        const error = await failure(() => collect(items));
+        expect(error.code).to.equal('E_ARGUMENT');
+        expect(error.suggestion).to.match(new RegExp(suggestion));
+      }
+      const items = extractFeatures(path('model'), [path('a.png')], { seeed: 1 } as never);
+      expect(await failure(() => collect(items))).to.include({ path: 'seeed', suggestion: 'did you mean "seed"?' });
+    }));
+
   it('wants a processor for an open model, and no worker', () =>
     using(async (backbone) => {
       const open = (options: object) => () => collect(extractFeatures(backbone, [PICTURE], options as never));

@@ -58,6 +58,50 @@ describe('pipeline', () => {
     await classify.dispose();
   });
 
+  it('takes the names that transformers has for its options, and refuses others', async () => {
+    const classify = await pipeline('image-classification', path('model'));
+    const call = classify as (picture: string, options?: unknown) => Promise<readonly unknown[]>;
+    for (const options of [{ topK: 2 }, { top_k: 2 }, { topk: 2, batch_size: 1 }, { topK: 2, top_k: undefined }]) {
+      expect(await call(path('a.png'), options)).to.have.length(2);
+    }
+    for (const options of [null, undefined, { signal: null, limits: undefined }]) {
+      expect(await call(path('a.png'), options)).to.have.length(3);
+    }
+    for (const [options, at, suggestion] of [
+      [{ topX: 1 }, 'topX', 'did you mean "topK"?'],
+      [{ top_K: 1 }, 'top_K', 'did you mean "topK"?'],
+      [{ topK: 1, top_k: 2 }, 'topK', undefined],
+      [{ function_to_apply: 'none' }, 'function_to_apply', /problem_type/],
+      [{ functionToApply: 'none' }, 'functionToApply', /problem_type/],
+      [{ timeout: 1 }, 'timeout', /timeoutSeconds/],
+      [{ constructor: 1 }, 'constructor', /^the options are topK, batchSize, concurrency, signal, limits$/],
+      [{ threshold: undefined }, 'threshold', /^the options are/],
+      [{ limits: { maxPixel: 1 } }, 'maxPixel', 'did you mean "maxPixels"?'],
+      [{ limits: true }, 'limits', undefined],
+      [{ signal: {} }, 'signal', undefined],
+      [{ topK: '1' }, 'topK', undefined],
+      [{ batchSize: 1.5 }, 'batchSize', undefined],
+      [5, 'options', undefined],
+      [['topK'], 'options', undefined],
+    ] as const) {
+      const error = await failure(() => call(path('a.png'), options));
+      expect([error.code, error.path]).to.deep.equal(['E_ARGUMENT', at]);
+      if (suggestion instanceof RegExp) expect(error.suggestion).to.match(suggestion);
+      else expect(error.suggestion).to.equal(suggestion);
+    }
+    await classify.dispose();
+
+    const embed = await pipeline('image-feature-extraction', path('model'), { pool: 'mean' });
+    const wrong = await failure(() => embed(path('a.png'), { pool: true } as never));
+    expect(wrong).to.include({ code: 'E_ARGUMENT', path: 'pool' });
+    expect(wrong.suggestion).to.equal("an option of pipeline(), not of its calls: { pool: 'mean' }");
+    await embed.dispose();
+    const misspelled = await failure(() =>
+      pipeline('image-feature-extraction', path('model'), { pol: 'mean' } as never),
+    );
+    expect(misspelled).to.include({ code: 'E_ARGUMENT', suggestion: 'did you mean "pool"?' });
+  });
+
   it('extracts features, of a whole model and of chosen maps', async () => {
     const whole = await pipeline('image-feature-extraction', path('model'), { pool: 'mean' });
     const [{ name, data, shape }] = await whole(path('a.png'));

@@ -114,10 +114,13 @@ describe('segmenting a picture', () => {
   });
 
   it('refuses options that cannot be, and logits that are not finite', async () => {
-    const wrong = [{ mode: 'slid' }, { crop: 16 }, { stride: 600 }, { scales: [] }, { scales: [0] }, { flip: true }];
+    const wrong = [
+      ...[{ mode: 'slid' }, { crop: 16 }, { stride: 600 }, { scales: [] }, { scales: [0] }, { scales: ['1'] }],
+      ...[{ flip: true }, { onProgress: true }, { threshold: 0.5 }, { overlap_mask_area_threshold: 0.5 }, { scale: 2 }],
+    ];
     for (const options of wrong) {
-      const { code } = await failure(() => segmentImage(brightness(), processor, picture(8, 8, 4), options as never));
-      expect(code).to.equal('E_ARGUMENT');
+      const error = await failure(() => segmentImage(brightness(), processor, picture(8, 8, 4), options as never));
+      expect([error.code, error.path]).to.deep.equal(['E_ARGUMENT', Object.keys(options)[0]]);
     }
     const broken = { ...brightness(), coarseLogits: () => tf.fill<tf.Rank.R4>([1, 2, 2, 2], Number.NaN) };
     const before = tf.memory().numTensors;

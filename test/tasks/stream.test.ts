@@ -15,6 +15,7 @@ function rehearsal() {
       const at = begun.push(String(picture));
       await pause(at % 2); // not in the order in which they were begun
       if (picture === 'broken') throw new ConvNextV2Error('E_IMAGE', { path: picture, wanted: 'one', got: 'none' });
+      if (picture === 'far') throw new ConvNextV2Error('E_NETWORK', { path: picture, wanted: 'one', got: 'none' });
       if (picture === 'bug') throw new TypeError('a bug');
       const side = Number.parseInt(String(picture), 10);
       return { pixelValues: tf.fill([1, side, side, 1], String(picture).endsWith('!') ? Number.NaN : at) };
@@ -84,15 +85,15 @@ describe('streamPictures', () => {
     expect((await items.next()).done).to.equal(true);
   });
 
-  it('goes on after a picture that is broken, or that the network refuses', async () => {
+  it('goes on after a picture that is broken, cannot be fetched, or is refused by the network', async () => {
     const { batches, stream } = rehearsal();
-    const items = await collect(stream(['2', 'broken', '9', '2', 'broken']));
+    const items = await collect(stream(['2', 'broken', '9', '2', 'far']));
     expect(items.map(({ error }) => error?.code)).to.deep.equal([
       undefined,
       'E_IMAGE',
       'E_SHAPE',
       undefined,
-      'E_IMAGE',
+      'E_NETWORK',
     ]);
     expect(batches).to.deep.equal(['2x2x2x1', '1x9x9x1']);
   });

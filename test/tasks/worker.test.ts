@@ -31,7 +31,13 @@ describe('features in a worker', () => {
   it('are the same as here, in the same order, of all kinds of pictures', async () => {
     const bytes = new Uint8Array(readFileSync(path('b.png')));
     const pixels = await decodeImage(path('c.png'));
-    const pictures = [path('a.png'), pathToFileURL(path('b.png')), bytes, pixels, path('a.png')];
+    const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
+    shared.set(bytes);
+    const blob = new Blob([bytes]);
+    const pictures = [
+      ...[path('a.png'), pathToFileURL(path('b.png')), bytes, pixels, path('a.png')],
+      ...[bytes.buffer, shared, Buffer.from(bytes), blob, new File([blob], 'b.png'), URL.createObjectURL(blob)],
+    ];
     const options = { outFeatures: ['stem', 'stage1'], batchSize: 2 };
     const here = await collect(extractFeatures(path('model'), pictures, options));
     const there = await collect(extractFeatures(pathToFileURL(path('model')), pictures, { ...options, worker: true }));
@@ -98,6 +104,16 @@ describe('features in a worker', () => {
     expect((await last).code).to.equal('E_DISPOSED');
     expect((await failure(() => features(path('a.png')))).code).to.equal('E_DISPOSED');
     expect(workers.size).to.equal(0);
+  });
+
+  it('refuse a picture that cannot cross', async () => {
+    const features = await pipeline(task, path('model'), { worker: true });
+    for (const picture of [new Response('x'), new Blob().stream()]) {
+      const error = await failure(() => features([path('a.png'), picture]));
+      expect([error.code, error.path]).to.deep.equal(['E_ARGUMENT', 'pictures[1]']);
+    }
+    expect(await features(path('a.png'))).to.have.length(1);
+    await features.dispose();
   });
 
   it('fail as here where the source cannot be opened', async () => {

@@ -194,6 +194,19 @@ describe('AdamW', () => {
     expect(await failure(() => optimizer.step(() => squares(p)))).to.include({ code: 'E_DISPOSED' });
   });
 
+  it("refuses unknown options, and knows torch's names", async () => {
+    for (const [name, suggestion] of [
+      ['lr', 'did you mean "learningRate"?'],
+      ['eps', 'did you mean "epsilon"?'],
+      ['weight_decay', 'did you mean "weightDecay"?'],
+    ]) {
+      const error = await failure(() => new AdamW([], { [name]: 0.1 } as never));
+      expect(error).to.include({ code: 'E_ARGUMENT', path: name, suggestion });
+    }
+    const group = { parameters: [], weight_decay: 0 };
+    expect(await failure(() => new AdamW([group]))).to.include({ code: 'E_ARGUMENT', path: 'weight_decay' });
+  });
+
   it('refuses numbers out of range', async () => {
     const wrong: readonly (readonly [AdamWOptions, string])[] = [
       [{ learningRate: -1 }, 'learningRate'],

@@ -27,6 +27,11 @@ describe('the container of a checkpoint', () => {
       expect((await refusal('file', text)).code, text).to.equal(code);
   });
 
+  it('is opened by known options alone', async () => {
+    const error = await failure(() => openCheckpoint('nowhere.pth', { kee: 'model' } as never));
+    expect(error).to.include({ code: 'E_ARGUMENT', path: 'kee', suggestion: 'did you mean "key"?' });
+  });
+
   it('is told by its name where its bytes say nothing', async () => {
     const text = 'a header of many bytes';
     expect((await refusal('file.safetensors', text)).code).to.equal('E_SAFETENSORS');
