@@ -2,9 +2,9 @@
 // optional dependency of convnextv2, so npm installs it where `os`, `cpu` and `libc` fit, and nobody needs a compiler. Runs
 // nothing when it is installed.
 //
-//   node native/package.mjs [DIR]     the folder to write, by default out/PLATFORM-ARCH; `npm pack` or `npm publish` it
+//   node native/package.mjs [DIR]     the folder to write, by default out/PLATFORM-ARCH. Prints its path
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HERE, PLATFORMS } from './platforms.mjs';
 
@@ -14,7 +14,7 @@ if (!PLATFORMS.includes(HERE)) {
 }
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { version, license } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const folder = process.argv[2] ?? join('out', HERE);
+const folder = resolve(process.argv[2] ?? join('out', HERE));
 
 const manifest = {
   name: `@convnextv2/${HERE}`,
