@@ -19,6 +19,9 @@ export function safetensorsFile(header: unknown, data: Uint8Array = new Uint8Arr
   return new Uint8Array(Buffer.concat([length, json, data]));
 }
 
+/** Milliseconds after which a process is taken to hang: far more than any needs, on a machine as busy as can be. */
+export const PATIENCE = 600_000;
+
 /** Runs in a new folder that is removed afterwards. */
 export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'convnextv2-test-'));

@@ -16,8 +16,8 @@ export type Hdf5Reply =
   | { readonly values: Float32Array }
   | { readonly error: PackedError };
 
-/** Milliseconds: for the library to be loaded; for it to open a file, some hundred times what that takes; and a megabyte. */
-const PATIENCE = { load: 60_000, open: 1000, megabyte: 100 };
+/** Milliseconds: for the library to be loaded; for it to open a file, a thousand times what that takes; and a megabyte. */
+const PATIENCE = { load: 60_000, open: 10_000, megabyte: 100 };
 
 /**
  * Opens the weights of a Keras model, as transformers' tf_model.h5: a tensor for each of the `weight_names` of its layers. The

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { ConvNextV2Backbone, ConvNextV2Config, useBackend } from '../../src/index.js';
+import { PATIENCE } from '../helpers.js';
 
 export interface Finished {
   readonly code: number;
@@ -25,7 +26,7 @@ export const words = (args: readonly string[]): readonly string[] => [process.ex
 export function convnextv2(args: readonly string[], cwd: string): Promise<Finished> {
   const [command, ...rest] = words(args);
   return new Promise((resolve) => {
-    execFile(command, rest, { cwd, timeout: 15_000 }, (error, stdout, stderr) => {
+    execFile(command, rest, { cwd, timeout: PATIENCE }, (error, stdout, stderr) => {
       const code = error ? Number(error.code ?? -1) : 0;
       resolve({ code, stdout, stderr: stderr.split('\n').filter((line) => line !== '') });
     });
