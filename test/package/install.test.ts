@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
+import { eventually } from '../helpers.js';
 import { FOLDER, needed, node, type Packed, pack, run } from './helpers.js';
 
 const ADDON = 'native/build/Release/convnextv2.node';
@@ -57,7 +57,7 @@ describe('npm pack', () => {
     mkdirSync(join(target, `convnextv2-${manifest.version}.tgz`), { recursive: true }); // a folder of the file's name
     const { stderr } = await npmPack(target);
     expect(stderr).to.include('EISDIR');
-    while (existsSync(join(clone, 'out', 'package.json'))) await pause(20);
+    await eventually(() => !existsSync(join(clone, 'out', 'package.json')));
     expect(now()).to.equal(original);
   });
 

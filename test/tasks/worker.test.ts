@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import type { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { decodeImage, defaultRegistry, extractFeatures, pipeline } from '../../src/index.js';
-import { failure, openFiles, PATIENCE } from '../helpers.js';
+import { eventually, failure, openFiles, PATIENCE } from '../helpers.js';
 import { collect, taskFolder } from './helpers.js';
 
 const run = promisify(execFile);
@@ -24,7 +23,7 @@ describe('features in a worker', () => {
 
   afterEach(async () => {
     // a worker that was ended gives back its files a little later
-    while ((await openFiles(path())) > 0) await sleep(50);
+    await eventually(async () => (await openFiles(path())) === 0);
   });
 
   it('are the same as here, in the same order, of all kinds of pictures', async () => {
