@@ -64,8 +64,9 @@ let packed: Promise<Packed> | undefined;
 export function pack(): Promise<Packed> {
   packed ??= (async () => {
     const clone = copyOfClone();
-    const { stdout, stderr } = await run('npm', ['pack', '--json', '--pack-destination', FOLDER], clone);
-    const [{ filename, files, size, unpackedSize }] = JSON.parse(stdout || `"${stderr}"`);
+    const { code, stdout, stderr } = await run('npm', ['pack', '--json', '--pack-destination', FOLDER], clone);
+    expect(code, stderr).to.equal(0);
+    const [{ filename, files, size, unpackedSize }] = JSON.parse(stdout);
     const tarball = join(FOLDER, filename);
     const app = await install('bare', tarball);
     const manifest = JSON.parse(readFileSync(join(app, 'node_modules/convnextv2/package.json'), 'utf8'));
