@@ -5,7 +5,7 @@
 //   node native/pack.mjs postpack     puts the clone's package.json back
 //   node native/pack.mjs watch PID    the same where npm ended without `postpack`, as when it could not write its file
 //   node native/pack.mjs publish      refuses to publish a clone
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -23,7 +23,8 @@ function prepack() {
   const target = process.env.npm_config_pack_destination ?? '.';
   if (!existsSync(target)) fail(`there is no folder ${target} to pack into`);
   // what is printed goes to stderr, for npm pack --json
-  execFileSync(process.execPath, [process.env.npm_execpath, 'run', 'build'], { stdio: ['ignore', 2, 2] });
+  const build = [process.env.npm_execpath, 'run', 'build'];
+  if (spawnSync(process.execPath, build, { stdio: ['ignore', 2, 2] }).status !== 0) fail('the build failed');
   const npm = processOfNpm();
   const original = readFileSync(MANIFEST);
   mkdirSync('out', { recursive: true });
