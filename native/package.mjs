@@ -1,25 +1,29 @@
-// Makes the package of the native half for this platform, to be published beside convnextv2: whose optional dependency it then is,
-// so that npm installs it where `os`, `cpu` and `libc` fit, and nobody needs a compiler. Runs nothing when it is installed.
+// Makes the package of the native kernels for this platform, which is published beside convnextv2, in the same version. It is an
+// optional dependency of convnextv2, so npm installs it where `os`, `cpu` and `libc` fit, and nobody needs a compiler. Runs
+// nothing when it is installed.
 //
-//   node native/package.mjs [DIR]     the folder to write, by default out/PLATFORM-ARCH; `npm pack` or `npm publish` it
+//   node native/package.mjs [DIR]     the folder to write, by default out/PLATFORM-ARCH. Prints its path
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { HERE, PLATFORMS } from './platforms.mjs';
 
+if (!PLATFORMS.includes(HERE)) {
+  console.error(`there is no package for ${HERE}: add it to native/platforms.mjs, and publish one with each version`);
+  process.exit(1);
+}
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { version, license } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const { platform, arch } = process;
-const folder = process.argv[2] ?? join('out', `${platform}-${arch}`);
-const libc = process.report.getReport().header.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
+const folder = resolve(process.argv[2] ?? join('out', HERE));
 
 const manifest = {
-  name: `@convnextv2/${platform}-${arch}`,
+  name: `@convnextv2/${HERE}`,
   version,
-  description: `The native kernels of convnextv2 for ${platform} ${arch}`,
+  description: `The native kernels of convnextv2 for ${HERE}`,
   license,
-  os: [platform],
-  cpu: [arch],
-  ...(platform === 'linux' && { libc: [libc] }),
+  os: [process.platform],
+  cpu: [process.arch],
+  ...(process.platform === 'linux' && { libc: [HERE.endsWith('-musl') ? 'musl' : 'glibc'] }),
   engines: { node: '>=20' },
   main: 'convnextv2.node',
   files: ['convnextv2.node'],

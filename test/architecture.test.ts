@@ -151,6 +151,15 @@ describe('architecture', () => {
     expect(ERROR_CODES.filter((error) => !code.includes(`'${error}'`))).to.deep.equal([]);
   });
 
+  it('has one limit for the time of all tests, in .mocharc.json, which no machine is too slow for', () => {
+    const files = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter((file) =>
+      file.endsWith('.test.ts'),
+    );
+    expect(files).to.have.length.above(100);
+    const limited = files.filter((file) => /\.timeout\(\d/.test(readFileSync(posix.join('test', file), 'utf8')));
+    expect(limited).to.deep.equal([]);
+  });
+
   const given = (sources: Readonly<Record<string, string>>) => violations(new Map(Object.entries(sources)));
 
   it('allows arrows that point down, and those between neighbours', () => {

@@ -52,9 +52,7 @@ async function forward(engines: string) {
 }
 
 // runs the built package: npm run build
-describe('bench/forward.mjs', function () {
-  this.timeout(60_000);
-
+describe('bench/forward.mjs', () => {
   it('puts each engine, and the peers of a file, beside the first', async () => {
     const { stdout, report, rows, names } = await forward('simd,cpu');
     expect(report).to.have.all.keys('cpu', 'cores', 'node', 'isa', 'threads', 'runs', 'peak', 'rows');
@@ -80,9 +78,7 @@ describe('bench/forward.mjs', function () {
 });
 
 // runs the built package: npm run build
-describe('bench/detection.mjs', function () {
-  this.timeout(60_000);
-
+describe('bench/detection.mjs', () => {
   it('splits the time of a call, with as many objects as there may be', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'convnextv2-bench-'));
     try {

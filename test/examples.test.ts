@@ -73,6 +73,6 @@ describe('examples', () => {
         ...(ARGUMENTS[file] ?? []),
       ]);
       check(stdout);
-    }).timeout(240_000);
+    });
   }
 });

@@ -16,7 +16,7 @@ describe('goldens of the reference', () => {
     const spec = JSON.parse(readFileSync(file, 'utf8'));
     it(name, async () => {
       expect(await runCase(join(FOLDER, name), spec)).to.deep.equal({ verdict: 'passed', failures: [] });
-    }).timeout(60_000);
+    });
   }
 });
 

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ConvNextV2Error } from '../src/errors.js';
 import { readSafetensors } from '../src/weights/checkpoint.js';
@@ -36,6 +37,16 @@ export async function withUnreadable(path: string, names: readonly string[]): Pr
     begin = end;
   }
   return safetensorsFile(header, Buffer.concat(parts));
+}
+
+/** Milliseconds after which a process is taken to hang: far more than any needs, on a machine as busy as can be. */
+export const PATIENCE = 600_000;
+
+/** Waits until this is so; throws where it has not come about after PATIENCE. */
+export async function eventually(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (const start = performance.now(); !(await isSo()); await pause(20)) {
+    if (performance.now() - start > PATIENCE) throw new Error(`not so after ${PATIENCE} ms: ${isSo}`);
+  }
 }
 
 /** Runs in a new folder that is removed afterwards. */

@@ -1,16 +1,15 @@
 // For programs that compute before they have awaited anything: all that is imported here is there at once.
 import './gradients.js';
-import '@tensorflow/tfjs-backend-cpu';
+import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { registerCpuKernels } from './cpu-kernels.js';
 
 /** Readies `cpu` for a program that chooses no backend; who opens a model first gets the fastest one there is. */
 export function registerCpuAtOnce(): void {
-  const make = tf.findBackendFactory('cpu');
   if (!('cpu' in tf.engine().registry)) {
     tf.removeBackend('cpu');
     // private in tfjs: it prints a banner of several lines when the first tensor is written
-    tf.registerBackend('cpu', () => Object.assign(make(), { firstUse: false }));
+    tf.registerBackend('cpu', () => Object.assign(new MathBackendCPU(), { firstUse: false }));
   }
   registerCpuKernels();
 }

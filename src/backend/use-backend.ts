@@ -49,7 +49,7 @@ const BACKENDS: readonly KnownBackend[] = [
  */
 export async function useBackend(
   wish: 'auto' | BackendName | (string & {}) = 'auto',
-  { load = (name) => import(name) }: BackendOptions = {},
+  { load = (name) => import(/* webpackIgnore: true */ name) }: BackendOptions = {},
 ): Promise<BackendReport> {
   refuseOldEngine();
   const before = tf.getBackend();

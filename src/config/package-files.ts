@@ -1,11 +1,32 @@
 import { readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { ConvNextV2Error, didYouMean } from '../errors.js';
+import { HERE, requireHere } from './here.js';
 
-/** The path of a file that ships with the package, the same from the sources and from `dist`. */
+/**
+ * The path of a file that ships with the package, the same from the sources, from `dist` and from a bundle beside which the
+ * package is installed. Throws E_PEER in a bundle without it.
+ */
 export function packageFile(...parts: readonly string[]): string {
-  return join(dirname(createRequire(import.meta.url).resolve('convnextv2/package.json')), ...parts);
+  return join(dirname(findManifest(parts.join('/'))), ...parts);
+}
+
+function findManifest(file: string): string {
+  try {
+    return requireHere.resolve('convnextv2/package.json');
+  } catch (cause) {
+    throw new ConvNextV2Error(
+      'E_PEER',
+      {
+        path: 'convnextv2',
+        wanted: `the package convnextv2, for its file ${file}`,
+        got: `none that ${HERE} can reach`,
+        suggestion:
+          'install convnextv2 beside the bundle, or copy its package.json and configs/ to node_modules/convnextv2 there',
+      },
+      { cause },
+    );
+  }
 }
 
 /** The kinds of model that configs ship for: their folders. */

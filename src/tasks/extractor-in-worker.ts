@@ -1,29 +1,26 @@
 import { once } from 'node:events';
-import { extname } from 'node:path';
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs-core';
 import { ConvNextV2Error, type PackedError, unpackError } from '../errors.js';
 import { loadSharp } from '../image/sharp.js';
-import { workerFlags } from '../weights/worker-flags.js';
+import { startWorker } from '../weights/start-worker.js';
 import { END, packPicture, type Reply, type Run, type Setup, unpackThrown } from './crossing.js';
 import type { Extractor, ExtractorOptions } from './extractor.js';
 import { refuseAborted } from './stream.js';
-
-/** The worker's program. It is not imported: it stands above this room, on the front door, whose plugins it needs. */
-const PROGRAM = new URL(`../worker${extname(import.meta.url)}`, import.meta.url);
 
 /** Milliseconds for a worker to finish the batch that it is at. */
 const PATIENCE = 10_000;
 
 /**
  * An extractor that does all its work in a thread of its own; an idle one keeps no process alive. Errors come across with
- * their problems, without their causes. Throws what opening the source throws, and E_ARGUMENT for options that cannot cross.
+ * their problems, without their causes. Throws what opening the source throws, E_ARGUMENT for options that cannot cross,
+ * and E_PEER in a bundle without the worker's program.
  */
 export async function openInWorker(source: string | URL, options: ExtractorOptions): Promise<Extractor> {
   refuseFunctions(options);
   await loadSharp(); // as its authors ask: in the main thread first, or its libraries are unloaded with the worker
   const workerData: Setup = { source: String(source), options, backend: tf.getBackend() };
-  const worker = new Worker(PROGRAM, { workerData, execArgv: workerFlags() });
+  const worker = startWorker('worker', workerData);
   const gone = new AbortController();
   worker.once('exit', () => gone.abort());
   const dispose = async () => {

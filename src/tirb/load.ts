@@ -1,7 +1,8 @@
 import './engine.js';
-import { createRequire, Module } from 'node:module';
+import { Module } from 'node:module';
 import { dirname, sep } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
+import { requireHere as require } from '../config/here.js';
 import { peerError, throwLoadedBefore } from './engine.js';
 import type * as surface from './surface.js';
 
@@ -18,8 +19,6 @@ type ResolveFilename = (
   ...rest: unknown[]
 ) => string;
 const loader = Module as unknown as { _resolveFilename: ResolveFilename };
-
-const require = createRequire(import.meta.url);
 
 /** tfjs-image-recognition-base on the tfjs of this package. Throws E_PEER where that cannot be. */
 export const tirb: typeof surface = loadTirb();

@@ -1,8 +1,9 @@
 import { openSync, readSync } from 'node:fs';
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, workerData } from 'node:worker_threads';
 import { ConvNextV2Error, packError } from '../errors.js';
 import type { Hdf5File, Hdf5Reply } from './hdf5.js';
 import { loadHdf5 } from './hdf5-reader.js';
+import { workerPort } from './worker-port.js';
 
 /*
  * The program of a worker that reads one HDF5 file: says that it is ready, then what tensors there are, then gives the values
@@ -49,4 +50,4 @@ async function serve(parent: MessagePort, { path, size }: Hdf5File): Promise<voi
   }
 }
 
-serve(parentPort!, workerData);
+serve(workerPort(), workerData);

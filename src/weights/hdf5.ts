@@ -1,11 +1,10 @@
 import { once } from 'node:events';
-import { extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { Checkpoint, StoredTensor } from '../contracts.js';
 import { ConvNextV2Error, type PackedError, unpackError } from '../errors.js';
 import type { OpenFile } from './file.js';
+import { startWorker } from './start-worker.js';
 import { tensorCalled } from './tensor-called.js';
-import { workerFlags } from './worker-flags.js';
 
 /** What the worker is told. */
 export type Hdf5File = Pick<OpenFile, 'path' | 'size'>;
@@ -17,18 +16,17 @@ export type Hdf5Reply =
   | { readonly values: Float32Array }
   | { readonly error: PackedError };
 
-const PROGRAM = new URL(`./hdf5-worker${extname(import.meta.url)}`, import.meta.url);
-
-/** Milliseconds: for the library to be loaded; for it to open a file, some hundred times what that takes; and a megabyte. */
-const PATIENCE = { load: 60_000, open: 1000, megabyte: 100 };
+/** Milliseconds: for the library to be loaded; for it to open a file, a thousand times what that takes; and a megabyte. */
+const PATIENCE = { load: 60_000, open: 10_000, megabyte: 100 };
 
 /**
  * Opens the weights of a Keras model, as transformers' tf_model.h5: a tensor for each of the `weight_names` of its layers. The
- * library runs in a worker, and sees this one file alone, whatever links it may hold. Throws E_PEER without h5wasm, E_HDF5.
+ * library runs in a worker, and sees this one file alone, whatever links it may hold. Throws E_PEER without h5wasm, and in a bundle
+ * without the worker's program, E_HDF5.
  */
 export async function openHdf5({ path, size, handle }: OpenFile): Promise<Checkpoint> {
   const workerData: Hdf5File = { path, size };
-  const worker = new Worker(PROGRAM, { workerData, execArgv: workerFlags() });
+  const worker = startWorker('hdf5-worker', workerData);
   const ask = asker(worker, path);
   try {
     await ask(PATIENCE.load);

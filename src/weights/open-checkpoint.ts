@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../contracts.js';
-import { ConvNextV2Error, checkKnown, show } from '../errors.js';
+import { ConvNextV2Error, checkKnown } from '../errors.js';
 import { openShardedSafetensors, readSafetensorsFile } from './checkpoint.js';
 import { type OpenFile, readRange, withFile } from './file.js';
 import { openHdf5 } from './hdf5.js';

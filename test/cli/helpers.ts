@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { ConvNextV2Backbone, ConvNextV2Config, useBackend } from '../../src/index.js';
+import { PATIENCE } from '../helpers.js';
 
 export interface Finished {
   readonly code: number;
@@ -13,19 +14,19 @@ export interface Finished {
   readonly stderr: readonly string[];
 }
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const TSX = import.meta.resolve('tsx');
+/** As built: the sources take three times as long to start, and these tests start many. */
+const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 
 export const PICTURES = fileURLToPath(new URL('../../examples/pictures', import.meta.url));
 
 /** The words of the command line, as a process: `command` may be given to a shell. */
-export const words = (args: readonly string[]): readonly string[] => [process.execPath, '--import', TSX, MAIN, ...args];
+export const words = (args: readonly string[]): readonly string[] => [process.execPath, MAIN, ...args];
 
 /** Runs the command line as a process of its own, in a folder. */
 export function convnextv2(args: readonly string[], cwd: string): Promise<Finished> {
   const [command, ...rest] = words(args);
   return new Promise((resolve) => {
-    execFile(command, rest, { cwd, timeout: 15_000 }, (error, stdout, stderr) => {
+    execFile(command, rest, { cwd, timeout: PATIENCE }, (error, stdout, stderr) => {
       const code = error ? Number(error.code ?? -1) : 0;
       resolve({ code, stdout, stderr: stderr.split('\n').filter((line) => line !== '') });
     });

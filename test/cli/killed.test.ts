@@ -6,7 +6,7 @@ import { parseJson } from '../../src/config/read-json.js';
 import { ConvNextV2Backbone, ConvNextV2Config, useBackend } from '../../src/index.js';
 import { parseHeader } from '../../src/weights/safetensors.js';
 import { random } from '../fuzz/mutate.js';
-import { inFolder } from '../helpers.js';
+import { inFolder, PATIENCE } from '../helpers.js';
 import { type HubServer, sha256, startHub } from '../weights/hub/server.js';
 import { words } from './helpers.js';
 
@@ -26,8 +26,7 @@ function kill(args: readonly string[], cwd: string, milliseconds: number, env = 
   });
 }
 
-describe('killed at any moment', function () {
-  this.timeout(60_000 + 4000 * KILLS);
+describe('killed at any moment', () => {
   const below = random(1);
 
   it('a conversion leaves whole files, or none, and the next one completes', () =>
@@ -39,7 +38,7 @@ describe('killed at any moment', function () {
       backbone.dispose();
       const args = ['convert', 'source', '--to', 'target', '--dtype', 'bf16'];
       const start = performance.now();
-      expect(await kill(args, folder, 60_000)).to.equal(0);
+      expect(await kill(args, folder, PATIENCE)).to.equal(0);
       const whole = performance.now() - start;
       rmSync(join(folder, 'target'), { recursive: true });
       for (let i = 0; i < KILLS; i++) {
@@ -55,7 +54,7 @@ describe('killed at any moment', function () {
         }
         if (below(2) === 0) rmSync(join(folder, 'target'), { recursive: true, force: true });
       }
-      expect(await kill(args, folder, 60_000)).to.equal(0);
+      expect(await kill(args, folder, PATIENCE)).to.equal(0);
     }));
 
   it('a download leaves the whole file, or none, and the next one completes', () =>
@@ -96,7 +95,7 @@ describe('killed at any moment', function () {
         rmSync(blob);
         if (below(2) === 0) rmSync(join(folder, 'cache'), { recursive: true, force: true });
       }
-      await kill(args, folder, 60_000, env); // its weights are noise, and refused once they are there
+      await kill(args, folder, PATIENCE, env); // its weights are noise, and refused once they are there
       expect(sha256(readFileSync(blob))).to.equal(sha256(weights));
       expect(readdirSync(blobs).filter((name) => name.endsWith('partial'))).to.deep.equal([]);
       await server.close();

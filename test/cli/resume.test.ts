@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
@@ -16,8 +16,7 @@ function contents(folder: string): ReadonlyMap<string, Buffer> {
   return new Map(files.map((file) => [file, readFileSync(join(folder, file))]));
 }
 
-describe('cli: features that are stopped and started again', function () {
-  this.timeout(120_000);
+describe('cli: features that are stopped and started again', () => {
   const { path } = workFolder();
   const isBroken = (i: number) => i % 13 === 5;
 
@@ -36,8 +35,12 @@ describe('cli: features that are stopped and started again', function () {
     return ['features', 'photos', ...model, '--format', format, '--out', out];
   };
 
-  /** Starts a run, and kills it when at least so many pictures are done. */
+  /** Starts a run, and kills it when at least so many pictures are done; again from the beginning where it was faster. */
   async function startAndKill(format: string, out: string, pictures: number): Promise<void> {
+    while (!(await isKilled(format, out, pictures))) rmSync(join(path, out), { recursive: true });
+  }
+
+  async function isKilled(format: string, out: string, pictures: number): Promise<boolean> {
     const [command, ...rest] = words(args(format, out));
     const child = spawn(command, rest, { cwd: path, stdio: 'ignore' });
     const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -52,7 +55,7 @@ describe('cli: features that are stopped and started again', function () {
     await pause(8 * Math.random()); // in the middle of something
     child.kill('SIGKILL');
     await ended;
-    expect(child.signalCode, 'it had not ended by itself').to.equal('SIGKILL');
+    return child.signalCode === 'SIGKILL';
   }
 
   for (const format of ['npy', 'parquet']) {

@@ -86,8 +86,7 @@ async function runCommands(cwd: string, text: string): Promise<string> {
 
 const folderOf = (page: string): string => join(FOLDER, page.replaceAll('/', '-').replace('.md', ''));
 
-describe('the code of the pages', function () {
-  this.timeout(60_000);
+describe('the code of the pages', () => {
   const pages = PAGES.map((page) => ({ page, blocks: blocksOf(readPage(page)) })).filter(({ blocks }) => blocks.length);
 
   let complaints: string;

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { workerFlags } from '../../src/weights/worker-flags.js';
+import { workerFlags } from '../../src/weights/start-worker.js';
 import { type FuzzReport, fuzz } from './readers.js';
 import { type Reader, SEEDS } from './seeds.js';
 

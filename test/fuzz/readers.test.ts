@@ -21,6 +21,6 @@ describe('readers of mutants', () => {
         expect(total).to.equal(inputs);
         expect(refused).to.have.property(code);
         expect(mostBytes[0]).to.be.below(2 ** 20);
-      })).timeout(60_000);
+      }));
   }
 });

@@ -1,38 +1,8 @@
-import { execFile } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, posix, resolve } from 'node:path';
 import { expect } from 'chai';
-
-interface Finished {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function run(command: string, args: readonly string[], cwd = '.'): Promise<Finished> {
-  return new Promise((done) => {
-    execFile(command, args, { cwd, shell: process.platform === 'win32' }, (error, stdout, stderr) => {
-      done({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr });
-    });
-  });
-}
-
-/** Node 20 and 22 say this of JSON imports and of require(esm). */
-const withoutNodesWarnings = (stderr: string): string =>
-  stderr
-    .split('\n')
-    .filter((line) => !/ExperimentalWarning|--trace-warnings/.test(line))
-    .join('\n');
+import { proseOf, readPage } from '../docs/pages.js';
+import { install, link, needed, node, type Packed, pack, run, withoutNodesWarnings } from './helpers.js';
 
 /** The rest of a script, after its imports: a small backbone, its maps, and one field of a shipped config. */
 const USE = `
@@ -57,76 +27,66 @@ convnextv2 function 40 80 160 320
 `;
 
 describe('the package, packed and installed', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'convnextv2-package-'));
   let tarball: string;
   let packed: readonly string[];
-  let manifest: { readonly [field: string]: Readonly<Record<string, string>> };
+  let manifest: Packed['manifest'];
   let app: string;
+  let size: number;
+  let unpackedSize: number;
 
-  before(async function () {
-    this.timeout(120_000);
-    const { stdout, stderr } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder]);
-    const [{ filename, files }] = JSON.parse(stdout || `"${stderr}"`);
-    tarball = join(folder, filename);
-    packed = files.map(({ path }: { readonly path: string }) => path);
-    app = await install('app');
-    manifest = JSON.parse(readFileSync(join(app, 'node_modules/convnextv2/package.json'), 'utf8'));
-    for (const name of needed()) link(app, name);
+  before(async () => {
+    const all = await pack();
+    ({ tarball, files: packed, manifest, size, unpackedSize } = all);
+    app = await install('app', tarball);
+    link(app, ...needed(all));
   });
 
-  after(() => rmSync(folder, { recursive: true }));
-
-  /** A new folder with the package alone in node_modules. */
-  async function install(name: string): Promise<string> {
-    const target = join(folder, name, 'node_modules', 'convnextv2');
-    mkdirSync(target, { recursive: true });
-    const { code, stderr } = await run('tar', ['-xzf', tarball, '-C', target, '--strip-components=1']);
-    expect(code, stderr).to.equal(0);
-    return join(folder, name);
-  }
-
-  /** What npm would install with it. */
-  function needed(): readonly string[] {
-    const peers = Object.keys(manifest.peerDependencies).filter((name) => !(name in manifest.peerDependenciesMeta));
-    return [...Object.keys(manifest.dependencies), ...peers];
-  }
-
-  /** Adds a package to an app without the network: ours, whose own dependencies Node finds beside it. */
-  function link(app: string, name: string): void {
-    const target = join(app, 'node_modules', name);
-    mkdirSync(dirname(target), { recursive: true });
-    symlinkSync(resolve('node_modules', name), target, 'junction');
-  }
-
-  function node(app: string, script: string, source: string): Promise<Finished> {
-    writeFileSync(join(app, script), source);
-    return run(process.execPath, [script], app);
-  }
-
   it('holds what it must, and nothing else', () => {
-    const folders = new Set(packed.map((path) => (path.includes('/') ? path.split('/', 2).join('/') : path)));
-    expect([...folders].filter((path) => !path.startsWith('dist/')).sort()).to.deep.equal([
-      'CHANGELOG.md',
-      'LICENSE',
-      'README.md',
-      'configs/backbones',
-      'configs/detectors',
-      'configs/known-models.json',
-      'configs/preprocessors',
-      'configs/schemas',
-      'configs/segmenters',
-      'package.json',
-    ]);
-    for (const path of packed.filter((path) => path.startsWith('configs/'))) expect(path).to.match(/\.json$/);
-    for (const path of packed.filter((path) => path.startsWith('dist/'))) {
+    const inDist = packed.filter((path) => path.startsWith('dist/'));
+    for (const path of inDist) {
       expect(path).to.match(/^dist\/(src|backbones|heads|configs)\/.*(\.js|\.d\.ts)$/);
       const source = path.replace(/^dist\//, '').replace(/(\.js|\.d\.ts)$/, '.ts');
       expect(existsSync(source), `${path} comes from a source`).to.equal(true);
     }
+    const others = packed.filter((path) => !inDist.includes(path) && !path.startsWith('configs/'));
+    const wanted = [
+      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'],
+      ...readdirSync('docs')
+        .filter((name) => name.endsWith('.md'))
+        .map((name) => `docs/${name}`),
+      ...readdirSync('docs/images').map((name) => `docs/images/${name}`),
+      ...readdirSync('examples')
+        .filter((name) => /\.(md|ts)$/.test(name))
+        .map((name) => `examples/${name}`),
+      'examples/pictures/README.md',
+    ];
+    expect([...others].sort()).to.deep.equal(wanted.sort());
+    const configs = readdirSync('configs', { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.json'),
+    );
+    expect(packed.filter((path) => path.startsWith('configs/'))).to.have.members(
+      configs.map((name) => posix.join('configs', name.replaceAll('\\', '/'))),
+    );
   });
 
-  it('runs nothing when it is installed', () => {
-    expect(manifest.scripts).not.to.have.any.keys('preinstall', 'install', 'postinstall');
+  it('is small', () => {
+    expect(size).to.be.below(1_000_000);
+    expect(unpackedSize).to.be.below(3_500_000);
+  });
+
+  it('has all that its pages link to', () => {
+    const links = packed
+      .filter((path) => path.endsWith('.md'))
+      .flatMap((page) =>
+        Array.from(proseOf(readPage(page)).matchAll(/\]\(([^)#]+)[^)]*\)/g), ([, link]) => ({ page, link })),
+      );
+    const relative = links.filter(({ link }) => !link.startsWith('https://'));
+    expect(relative).to.have.length.above(50);
+    for (const { page, link } of relative) expect(packed, page).to.include(posix.join(posix.dirname(page), link));
+  });
+
+  it('runs nothing when it is installed, and names nothing of a clone', () => {
+    expect(manifest).not.to.have.any.keys('scripts', 'devDependencies');
     expect(packed.filter((path) => path.endsWith('.gyp'))).to.deep.equal([]); // npm would build it
   });
 
@@ -169,30 +129,6 @@ ${USE}`,
     expect(stdout).to.equal(PRINTED);
     expect(code).to.equal(0);
   });
-
-  it('computes natively where the package for this platform lies beside it', async function () {
-    if (!existsSync('native/build/Release/convnextv2.node')) this.skip();
-    const source = `import { useBackend } from 'convnextv2';
-import { registerSimd } from 'convnextv2/backend';
-const { name, detail } = await useBackend(); // the fastest that is there
-console.log(name, detail.length > 0);
-await registerSimd().then(() => console.log('native'), ({ message }) => console.log(message));
-`;
-    const without = await node(app, 'native.mjs', source);
-    expect(without.stdout).to.match(/^cpu true\nE_BACKEND: .*the native kernels are not built/);
-    const place = join(app, 'node_modules', '@convnextv2', `${process.platform}-${process.arch}`);
-    const made = await run(process.execPath, ['native/package.mjs', place]);
-    expect(made.stdout.trim(), made.stderr).to.equal(place);
-    const own = JSON.parse(readFileSync(join(place, 'package.json'), 'utf8'));
-    expect([own.version, own.os, own.cpu]).to.deep.equal([manifest.version, [process.platform], [process.arch]]);
-    expect(own).not.to.have.any.keys('scripts', 'dependencies');
-    const beside = await node(app, 'native.mjs', source);
-    expect(beside.stdout, beside.stderr).to.equal('simd true\nnative\n');
-    writeFileSync(join(place, 'convnextv2.node'), 'not one');
-    const broken = await node(app, 'native.mjs', source);
-    expect(broken.stdout).to.match(/^cpu true\nE_BACKEND: .*(invalid ELF header|file too short|not a)/);
-    rmSync(place, { recursive: true });
-  }).timeout(60_000);
 
   for (const [kind, file] of [
     ['modules', 'typed.mts'],
@@ -251,7 +187,7 @@ export async function main(pixels: tf.Tensor4D, runner: TestRunner): Promise<Fea
       // tfjs-core's own declarations do not pass, so others are left out; that ours were seen shows in the marked errors
       const ours = stdout.split('\n').filter((line) => /^(typed|node_modules.convnextv2)\b/.test(line));
       expect(ours.join('\n')).to.equal('');
-    }).timeout(60_000);
+    });
   }
 
   it('has the backend alone, which says what it misses when that is needed', async () => {
@@ -285,14 +221,13 @@ console.log((await useBackend('cpu')).name);
     const main = join(app, 'node_modules/convnextv2', manifest.bin.convnextv2);
     const bin = join(app, 'node_modules/.bin');
     mkdirSync(bin);
-    chmodSync(main, 0o755);
     symlinkSync(main, join(bin, 'convnextv2'));
     expect((await run(join(bin, 'convnextv2'), ['--version'], app)).stdout).to.equal(`${manifest.version}\n`);
   });
 
   it('loads with tfjs-core alone, and says what it misses when that is needed', async () => {
-    const bare = await install('bare');
-    for (const name of ['@tensorflow/tfjs-core', 'ajv', 'fastest-levenshtein']) link(bare, name);
+    const bare = await install('core-alone', tarball);
+    link(bare, '@tensorflow/tfjs-core', 'ajv', 'fastest-levenshtein');
     const { stdout, stderr } = await node(
       bare,
       'script.mjs',

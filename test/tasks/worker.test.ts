@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import type { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { decodeImage, defaultRegistry, extractFeatures, pipeline } from '../../src/index.js';
-import { failure, openFiles } from '../helpers.js';
+import { eventually, failure, openFiles, PATIENCE } from '../helpers.js';
 import { collect, taskFolder } from './helpers.js';
 
 const run = promisify(execFile);
@@ -24,8 +23,7 @@ describe('features in a worker', () => {
 
   afterEach(async () => {
     // a worker that was ended gives back its files a little later
-    for (let i = 0; i < 200 && (await openFiles(path())) > 0; i++) await sleep(50);
-    expect(await openFiles(path())).to.equal(0);
+    await eventually(async () => (await openFiles(path())) === 0);
   });
 
   it('are the same as here, in the same order, of all kinds of pictures', async () => {
@@ -147,7 +145,7 @@ describe('features in a worker', () => {
       `;
       // a program of --eval, too: its flags are not the worker's
       const args = [...flags, '--input-type=module', '--eval', program];
-      expect((await run(process.execPath, args, { timeout: 15_000 })).stdout).to.equal('1\n');
+      expect((await run(process.execPath, args, { timeout: PATIENCE })).stdout).to.equal('1\n');
     });
   }
 });

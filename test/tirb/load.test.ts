@@ -85,8 +85,7 @@ describe('convnextv2/tirb, installed', () => {
   }
 
   let app: string;
-  before(function () {
-    this.timeout(60_000);
+  before(() => {
     app = npmApp('npm');
   });
 
@@ -118,7 +117,7 @@ for (let i = 0; i < 2; i++) await new Promise((done) => new Worker(new URL('work
     expect(
       await run(pnpm, 'require.cjs', `${USE}\nuse(require('convnextv2/tirb'), require('@tensorflow/tfjs-core'));`),
     ).to.equal(USED);
-  }).timeout(60_000);
+  });
 
   it('lets the peer be imported by its own name afterwards, as the same', async () => {
     const source = `import { Rect } from 'convnextv2/tirb';
@@ -158,7 +157,7 @@ console.log(backbone.outFeatures.join());`;
     expect(await run(without, 'missing.mjs', source)).to.equal(
       'E_PEER | none | npm install tfjs-image-recognition-base@0.6\nstage4\n',
     );
-  }).timeout(60_000);
+  });
 
   it('says so where the peer is of another version, or does not load; what Node resolves by is as before', async () => {
     const other = npmApp('other', 'without-peer');
@@ -181,7 +180,7 @@ console.log(Module._resolveFilename === before);`;
     expect(await refusal('0.6.9', 'exports.isTensor = () => false;')).to.equal(
       `E_PEER | one that does not | ${remedy}\ntrue\n`,
     );
-  }).timeout(60_000);
+  });
 
   it('is never loaded by the front door, its other doors or the command line', async () => {
     const source = `import { createRequire } from 'node:module';

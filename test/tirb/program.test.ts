@@ -99,5 +99,5 @@ describe('a program for tfjs-image-recognition-base', () => {
         else expect(Number(parts(changed)[i])).to.be.closeTo(Number(part), 2e-4);
       }
     });
-  }).timeout(60_000);
+  });
 });

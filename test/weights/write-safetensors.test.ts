@@ -83,7 +83,7 @@ describe('writeSafetensors', () => {
         }),
         { numRuns: 100 },
       );
-    })).timeout(120_000);
+    }));
 
   it('sorts names by their UTF-8 bytes', () =>
     inFolder(async (folder) => {

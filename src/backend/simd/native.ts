@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { requireHere } from '../../config/here.js';
+import { packageFile } from '../../config/package-files.js';
 import { ConvNextV2Error, didYouMean, show } from '../../errors.js';
 
 /** The parts of a fused block in the order that `NativeKernels.block` takes them; no GRN in V1. */
@@ -261,30 +261,35 @@ export function simdThreads(count?: number): number {
   return count === undefined ? loadAddon().threads() : loadAddon().threads(count);
 }
 
-/** Where the native half may be: built in a clone, or in the package for this platform that npm installed beside this one. */
-const placesOf = (require: NodeJS.Require): readonly string[] => [
-  join(dirname(require.resolve('convnextv2/package.json')), 'native', 'build', 'Release', 'convnextv2.node'),
-  `@convnextv2/${process.platform}-${process.arch}`,
+/** The package of the native kernels for this platform. npm installs the one for musl (Alpine) by its `libc`. */
+const PACKAGE = `@convnextv2/${process.platform}-${process.arch}`;
+
+/** Where the native kernels may be: built in a clone, or in a package that npm installed beside this one. */
+const PLACES: readonly (() => string)[] = [
+  () => packageFile('native', 'build', 'Release', 'convnextv2.node'),
+  () => PACKAGE,
+  () => `${PACKAGE}-musl`,
 ];
 
 function loadAddon(): Addon {
-  const require = createRequire(import.meta.url);
   const failures: NodeJS.ErrnoException[] = [];
-  for (const place of placesOf(require)) {
+  for (const place of PLACES) {
     try {
-      return require(place);
+      return requireHere(place());
     } catch (cause) {
       failures.push(cause as NodeJS.ErrnoException);
     }
   }
-  const broken = failures.find(({ code }) => code !== 'MODULE_NOT_FOUND');
+  // in a bundle the package itself may be missing
+  const isMissing = ({ code }: NodeJS.ErrnoException) => code === 'MODULE_NOT_FOUND' || code === 'E_PEER';
+  const broken = failures.find((failure) => !isMissing(failure));
   throw new ConvNextV2Error(
     'E_BACKEND',
     {
       path: 'backend',
       wanted: 'simd',
       got: broken ? broken.message.split('\n')[0] : 'the native kernels are not built',
-      suggestion: 'in a clone, install a C++ compiler and run npm ci',
+      suggestion: `install ${PACKAGE} of the same version, or in a clone a C++ compiler and run npm ci`,
     },
     { cause: broken ?? failures[0] },
   );

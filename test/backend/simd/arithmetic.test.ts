@@ -7,8 +7,7 @@ import { compare, kernels, tensor } from './helpers.js';
 const STRANGE = [0, -0, Infinity, -Infinity, NaN, 1e-40, 88.8, -104, 3e38];
 const strange = () => tf.tensor1d([...Array.from({ length: 21 }, (_, i) => (i - 10) / 2), ...STRANGE]);
 
-describe('arithmetic on backend simd', function () {
-  this.timeout(20_000);
+describe('arithmetic on backend simd', () => {
   before(async function () {
     if (kernels.length === 0) this.skip();
     await useBackend('cpu');

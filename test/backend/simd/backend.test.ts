@@ -257,7 +257,7 @@ describe('backend simd', () => {
       const [simd, cpu] = await onBoth(compute);
       for (const [i, got] of simd.entries()) expectClose(got, cpu[i], 1e-5, `${name}, gradient ${i}`);
     }
-  }).timeout(60_000);
+  });
 
   it('counts what it holds', () => {
     const before = tf.memory();

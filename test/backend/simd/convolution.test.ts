@@ -107,8 +107,7 @@ const PAD = { pad: [1, 1] } as const;
 /** Around the widths of vectors and panels. */
 const CHANNELS = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 48, 49, 64, 65];
 
-describe('native convolutions', function () {
-  this.timeout(60_000);
+describe('native convolutions', () => {
   for (const native of kernels) {
     describe(native.isa, () => {
       it('winograd: any map', () => {

@@ -7,8 +7,7 @@ import { compare, guarded, kernels, tensor } from './helpers.js';
 
 const shapes = fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 5 });
 
-describe('copies on backend simd', function () {
-  this.timeout(20_000);
+describe('copies on backend simd', () => {
   before(async function () {
     if (kernels.length === 0) this.skip();
     await useBackend('cpu');

@@ -23,8 +23,7 @@ const PADS = [
 type Pad = 'same' | 'valid' | number;
 const padding = (pad: (typeof PADS)[number]) => pad as Pad;
 
-describe('kernels of backend simd', function () {
-  this.timeout(20_000);
+describe('kernels of backend simd', () => {
   before(async function () {
     if (kernels.length === 0) this.skip();
     await useBackend('cpu');

@@ -141,7 +141,7 @@ describe('native kernels', () => {
           const got = guarded(rows * n, (out) => native.matMul(a, packed, bias, ACTIVATION.linear, rows, k, n, out));
           expectClose(got, product(a, b, rows, k, n, bias), 1e-6, `${rows} x ${k} x ${n}`);
         }
-      }).timeout(60_000);
+      });
 
       it('takes a transposed matrix, no bias, and activations', () => {
         const [rows, k, n] = [7, 9, 37];
@@ -255,7 +255,7 @@ describe('native kernels', () => {
             }
           }
         }
-      }).timeout(60_000);
+      });
 
       it('gives the same on any number of threads', () => {
         const before = simdThreads();

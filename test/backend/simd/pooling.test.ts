@@ -3,8 +3,7 @@ import { expectClose, guarded, kernels, values } from './helpers.js';
 
 const CHANNELS = [1, 3, 4, 7, 8, 15, 16, 17, 33, 64, 5000];
 
-describe('native pooling and interpolation', function () {
-  this.timeout(20_000);
+describe('native pooling and interpolation', () => {
   for (const native of kernels) {
     describe(native.isa, () => {
       it('takes the mean and the greatest of any windows', () => {
