@@ -22,10 +22,11 @@ export {
   type CocoDataset,
   type CocoImage,
   type CocoReadOptions,
-  findCocoPictures,
+  type CocoResultOptions,
   readCocoAnnotations,
   readCocoResults,
 } from './data/coco.js';
+export { type CocoPictureCheckOptions, checkCocoPictures, findCocoPictures } from './data/coco-pictures.js';
 export { cocoTargets } from './data/coco-targets.js';
 export { ConvNextV2Error, ERROR_CODES, type ErrorCode, type Problem } from './errors.js';
 export { AutoImageProcessor } from './image/auto.js';
@@ -46,7 +47,7 @@ export { AdamWOptimizer } from './keras/adamw-optimizer.js';
 export { asDataset, type Batch } from './keras/dataset.js';
 export type { CallOptions } from './keras/form.js';
 export type { KerasInput } from './keras/keras-model.js';
-export type { CocoKind, CocoResult, CocoTruth, CocoTruths } from './metrics/coco.js';
+export type { CocoId, CocoKind, CocoResult, CocoTruth, CocoTruths } from './metrics/coco.js';
 export { type CategoryStats, type CocoStats, evaluateCoco } from './metrics/coco-eval.js';
 export {
   type ClassScores,

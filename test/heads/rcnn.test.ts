@@ -115,6 +115,7 @@ describe('two-stage detectors', () => {
     const target = {
       boxes: boxes([0, 0, 10, 10]),
       labels: Int32Array.of(2),
+      hasMask: [true],
       masks: () => tf.zeros<tf.Rank.R4>([1, 1, 1, 1]),
     };
 
