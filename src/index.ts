@@ -17,15 +17,8 @@ export { type KnownModel, knownModels } from './config/known-models.js';
 export { alignSelection } from './config/selection.js';
 export type * from './contracts.js';
 export { findLabelledPictures, type LabelledPicture, readLabels } from './data/ade20k.js';
-export {
-  type CocoAnnotation,
-  type CocoDataset,
-  type CocoImage,
-  type CocoReadOptions,
-  type CocoResultOptions,
-  readCocoAnnotations,
-  readCocoResults,
-} from './data/coco.js';
+export { type CocoReadOptions, type CocoResultOptions, readCocoAnnotations, readCocoResults } from './data/coco.js';
+export type { CocoAnnotation, CocoDataset, CocoImage } from './data/coco-dataset.js';
 export { type CocoPictureCheckOptions, checkCocoPictures, findCocoPictures } from './data/coco-pictures.js';
 export { cocoTargets } from './data/coco-targets.js';
 export { ConvNextV2Error, ERROR_CODES, type ErrorCode, type Problem } from './errors.js';

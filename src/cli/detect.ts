@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { type CocoDataset, readCocoImages } from '../data/coco.js';
+import { readCocoImages } from '../data/coco.js';
+import type { CocoDataset } from '../data/coco-dataset.js';
 import { categoriesByName, matchCategories } from '../data/coco-targets.js';
 import { ConvNextV2Error } from '../errors.js';
 import { decodeImage } from '../image/decode.js';

@@ -1,4 +1,5 @@
-import { type CocoDataset, readCocoAnnotations, readCocoResults } from '../data/coco.js';
+import { readCocoAnnotations, readCocoResults } from '../data/coco.js';
+import type { CocoDataset } from '../data/coco-dataset.js';
 import { checkCocoPictures, findCocoPictures } from '../data/coco-pictures.js';
 import { categoriesByName, matchCategories } from '../data/coco-targets.js';
 import { ConvNextV2Error } from '../errors.js';

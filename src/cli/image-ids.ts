@@ -1,5 +1,5 @@
 import { posix, resolve, sep } from 'node:path';
-import type { CocoImage } from '../data/coco.js';
+import type { CocoImage } from '../data/coco-dataset.js';
 import { ConvNextV2Error, didYouMean, type Problem } from '../errors.js';
 import type { CocoId } from '../metrics/coco.js';
 

@@ -4,7 +4,7 @@ import { ConvNextV2Error, didYouMean, type ErrorCode, type Problem } from '../er
 import { decodeImage } from '../image/decode.js';
 import { exifOrientation } from '../image/orientation.js';
 import { countOf, shorten } from '../metrics/coco.js';
-import type { CocoDataset } from './coco.js';
+import type { CocoDataset } from './coco-dataset.js';
 
 /**
  * Where the pictures of a dataset lie, in its order. Throws E_SOURCE for the first that is not in the folder, with the nearest

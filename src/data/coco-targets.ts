@@ -3,7 +3,7 @@ import type { DetectionTarget } from '../contracts.js';
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
 import { Mask } from '../image/mask.js';
 import { type CocoId, shorten } from '../metrics/coco.js';
-import type { CocoAnnotation, CocoDataset, CocoImage } from './coco.js';
+import type { CocoAnnotation, CocoDataset, CocoImage } from './coco-dataset.js';
 import { hasOutline } from './coco-gaps.js';
 
 type Labels = Readonly<Record<number, string>>;

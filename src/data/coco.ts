@@ -1,27 +1,9 @@
 import { itemPath, readJsonLists } from '../config/json-lists.js';
 import { type DataItem, validateItem } from '../config/validate.js';
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
-import { type CocoId, type CocoResult, type CocoTruth, type CocoTruths, otherSpelling } from '../metrics/coco.js';
+import { type CocoId, type CocoResult, otherSpelling } from '../metrics/coco.js';
+import type { CategoryItem, CocoAnnotation, CocoDataset, CocoFile, CocoImage } from './coco-dataset.js';
 import { describeGaps, isUnusedRoot } from './coco-gaps.js';
-
-/** An image of a COCO annotation file. What it lacks is asked for where it is needed. */
-export interface CocoImage {
-  readonly id: CocoId;
-  readonly file_name?: string;
-  readonly height?: number;
-  readonly width?: number;
-}
-
-/** An object of a COCO annotation file. */
-export interface CocoAnnotation extends CocoTruth {
-  readonly id?: CocoId;
-}
-
-/** A COCO annotation file: pictures, categories, and what is where. */
-export interface CocoDataset extends CocoTruths {
-  readonly images: readonly CocoImage[];
-  readonly annotations: readonly CocoAnnotation[];
-}
 
 /** How a COCO annotation file is read. */
 export interface CocoReadOptions {
@@ -87,20 +69,13 @@ export async function readCocoResults(
   return results;
 }
 
-/** A category as files have it. */
-export type CategoryItem = CocoDataset['categories'][number] & { readonly supercategory?: unknown };
-
-interface Lists extends CocoDataset {
-  readonly categories: readonly CategoryItem[];
-}
-
 /** Throws E_JSON for a list that is missing, for a wrong item, and for an id that two items of a list have. */
 async function readLists(
   path: string,
   wanted: readonly ListName[],
   left: readonly string[],
   required = wanted,
-): Promise<Lists> {
+): Promise<CocoFile> {
   const lists = { images: [] as CocoImage[], categories: [] as CategoryItem[], annotations: [] as CocoAnnotation[] };
   const keys = await readJsonLists(path, wanted, ({ list, index, value }) => {
     const name = list as ListName;
