@@ -16,7 +16,8 @@ export { type BackendName, type BackendReport, useBackend } from './backend/use-
 export { type KnownModel, knownModels } from './config/known-models.js';
 export { alignSelection } from './config/selection.js';
 export type * from './contracts.js';
-export { findLabelledPictures, type LabelledPicture, readLabels } from './data/ade20k.js';
+export { checkLabelledPictures, findLabelledPictures, type LabelledPicture, readLabels } from './data/ade20k.js';
+export type { CheckOptions } from './data/check-all.js';
 export { type CocoReadOptions, type CocoResultOptions, readCocoAnnotations, readCocoResults } from './data/coco.js';
 export type { CocoAnnotation, CocoDataset, CocoImage } from './data/coco-dataset.js';
 export { type CocoPictureCheckOptions, checkCocoPictures, findCocoPictures } from './data/coco-pictures.js';

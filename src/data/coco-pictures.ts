@@ -1,10 +1,11 @@
 import { access, readdir } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, normalize } from 'node:path';
-import { ConvNextV2Error, didYouMean, type ErrorCode, type Problem } from '../errors.js';
+import { ConvNextV2Error, didYouMean } from '../errors.js';
 import { decodeImage } from '../image/decode.js';
-import { exifOrientation } from '../image/orientation.js';
 import { countOf, shorten } from '../metrics/coco.js';
+import { type CheckOptions, checkAll } from './check-all.js';
 import type { CocoDataset } from './coco-dataset.js';
+import { comparePictureSize } from './picture-size.js';
 
 /**
  * Where the pictures of a dataset lie, in its order. Throws E_SOURCE for the first that is not in the folder, with the nearest
@@ -32,8 +33,7 @@ export async function findCocoPictures(
   return paths;
 }
 
-export interface CocoPictureCheckOptions {
-  readonly onProgress?: (read: { readonly done: number; readonly total: number }) => void;
+export interface CocoPictureCheckOptions extends CheckOptions {
   /** Hears of pictures of which no size can tell whether they were annotated as they are shown. Default: prints it to stderr. */
   readonly onWarning?: (message: string) => void;
 }
@@ -46,65 +46,25 @@ export interface CocoPictureCheckOptions {
 export async function checkCocoPictures(
   { images }: Pick<CocoDataset, 'images'>,
   paths: readonly string[],
-  { onProgress, onWarning = console.warn }: CocoPictureCheckOptions = {},
+  { onWarning = console.warn, ...options }: CocoPictureCheckOptions = {},
 ): Promise<void> {
-  const problems: Problem[] = [];
   const uncertain: string[] = [];
-  let code: ErrorCode | undefined;
-  for (const [i, path] of paths.entries()) {
-    try {
-      const orientation = await checkSize(path, images[i], `images[${i}]`);
-      if (orientation !== 1) uncertain.push(path);
-    } catch (error) {
-      if (!(error instanceof ConvNextV2Error) || error.code === 'E_PEER') throw error;
-      code ??= error.code;
-      problems.push(...error.problems);
+  const check = async (path: string, i: number) => {
+    const { height, width } = images[i];
+    if (height === undefined || width === undefined) {
+      await decodeImage(path);
+      return;
     }
-    onProgress?.({ done: i + 1, total: paths.length });
-  }
-  if (code) throw new ConvNextV2Error(code, problems);
+    const { size, guess, isUncertain } = await comparePictureSize(path, [height, width]);
+    if (isUncertain) uncertain.push(path);
+    if (guess === undefined) return;
+    const wanted = `${height} x ${width} pixels (height x width), as images[${i}] says`;
+    throw new ConvNextV2Error('E_SHAPE', { path, wanted, got: size.join(' x '), suggestion: guess });
+  };
+  await checkAll(paths, check, options);
   if (uncertain.length === 0) return;
   onWarning(
     `${countOf(uncertain.length, 'picture')} with an EXIF tag that turns or mirrors the picture and leaves its size, taken as ` +
       `annotated upright: ${shorten(uncertain)}`,
   );
-}
-
-/** Gives the EXIF orientation where the size is the same with it and without, else 1. Throws E_IMAGE, E_LIMIT, E_SHAPE. */
-async function checkSize(
-  path: string,
-  { height, width }: CocoDataset['images'][number],
-  place: string,
-): Promise<number> {
-  const picture = await decodeImage(path);
-  if (height === undefined || width === undefined) return 1;
-  const orientation = await exifOrientation(path);
-  if (picture.height === height && picture.width === width)
-    return orientation < 5 || height === width ? orientation : 1;
-  throw new ConvNextV2Error('E_SHAPE', {
-    path,
-    wanted: `${height} x ${width} pixels (height x width), as ${place} says`,
-    got: `${picture.height} x ${picture.width}`,
-    suggestion: guess([height, width], [picture.height, picture.width], orientation),
-  });
-}
-
-type Size = readonly [height: number, width: number];
-
-/** What probably happened to a picture of another size than annotated. */
-function guess([height, width]: Size, picture: Size, orientation: number): string {
-  const isSwapped = picture[0] === width && picture[1] === height;
-  if (isSwapped && orientation >= 5) {
-    return (
-      `its EXIF tag turns it by 90 degrees, which its annotations do not: they are of the pixels as stored, as PIL and ` +
-      `torchvision read them; take the tag off the file`
-    );
-  }
-  if (isSwapped) return 'height and width are swapped: one of the two was turned by 90 degrees';
-  const scale = picture[0] / height;
-  // each side is rounded to whole pixels
-  if (Math.abs(scale * width - picture[1]) <= 1 + scale) {
-    return `a copy resized to ${Number(scale.toFixed(3))} of its size: take the original, or scale the annotations`;
-  }
-  return 'another picture, a crop, or one that was squeezed';
 }

@@ -153,8 +153,11 @@ export function checkResults({ images, categories }: CocoTruths, results: readon
   const classes = new Set(categories.map(({ id }) => id));
   const strangers = results.filter(({ category_id }) => !classes.has(category_id));
   for (const [i, { image_id, category_id, score }] of results.entries()) {
-    const refuse = (key: string, wanted: string, got: unknown, known: Iterable<CocoId> = []): never => {
-      const suggestion = didYouMean(show(got), [...known].map(show).slice(0, 100_000));
+    const refuse = (key: string, wanted: string, got: CocoId, known: ReadonlySet<CocoId> = new Set()): never => {
+      const other = otherSpelling(got);
+      const suggestion = known.has(other)
+        ? `there it is ${typeof other === 'number' ? 'the number' : 'the string'} ${show(other)}`
+        : didYouMean(String(got), [...known].map(String).slice(0, 100_000));
       throw new ConvNextV2Error('E_ARGUMENT', { path: `results[${i}].${key}`, wanted, got: show(got), suggestion });
     };
     if (!pictures.has(image_id)) refuse('image_id', 'a picture of the annotations', image_id, pictures);
