@@ -1,5 +1,6 @@
 import { ConvNextV2Error, type ErrorCode, type Problem } from '../errors.js';
 
+/** How checks of many files report: `onProgress` is called after each. */
 export interface CheckOptions {
   readonly onProgress?: (read: { readonly done: number; readonly total: number }) => void;
 }

@@ -33,6 +33,7 @@ export async function findCocoPictures(
   return paths;
 }
 
+/** How the pictures of a dataset are checked. */
 export interface CocoPictureCheckOptions extends CheckOptions {
   /** Hears of pictures of which no size can tell whether they were annotated as they are shown. Default: prints it to stderr. */
   readonly onWarning?: (message: string) => void;
