@@ -14,6 +14,7 @@ describe('cli: ids of pictures', () => {
     expect(ids('a.jpg', '2.png', 'b.jpg')).to.deep.equal({ 'a.jpg': 1, '2.png': 2, 'b.jpg': 3 });
     expect(ids('cam1/0001.png', 'cam2/0001.jpg')).to.deep.equal({ 'cam1/0001.png': 1, 'cam2/0001.jpg': 2 });
     expect(ids('1.png', '01.png', '2.png')).to.deep.equal({ '01.png': 1, '1.png': 3, '2.png': 2 });
+    expect(ids('9007199254740993.png')).to.deep.equal({ '9007199254740993.png': 1 });
     const [near, far] = ['9007199254740992.png', '9007199254740993.png'];
     expect(ids(near, far, '9007199254740991.png')).to.deep.equal({
       [near]: 1,
