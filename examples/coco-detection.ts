@@ -188,7 +188,7 @@ for (const [i, { id: image_id, file_name }] of validation.images.entries()) {
   if (i >= 6) continue;
   const sure = objects.filter(({ score }) => score > 0.5);
   const photograph = await decodeImage(validation.pictures[i]);
-  tiles.push({ image: await detectionPicture(photograph, sure, NAMES), lines: [file_name] });
+  tiles.push({ image: await detectionPicture(photograph, sure, NAMES), lines: [file_name!] });
 }
 await detect.dispose();
 

@@ -132,8 +132,8 @@ export interface DetectionTarget {
   /** [xmin, ymin, xmax, ymax] of each object, one after the other. */
   readonly boxes: Float32Array;
   readonly labels: Int32Array;
-  /** For models that find masks. */
-  readonly masks?: readonly BinaryMask[];
+  /** For models that find masks: one for each object, or null for an object that counts for its box and label alone. */
+  readonly masks?: readonly (BinaryMask | null)[];
 }
 
 /** A whole model that finds objects. Pictures are [height, width, channels], of values from 0 to 1, of any size each. */

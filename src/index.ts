@@ -16,16 +16,11 @@ export { type BackendName, type BackendReport, useBackend } from './backend/use-
 export { type KnownModel, knownModels } from './config/known-models.js';
 export { alignSelection } from './config/selection.js';
 export type * from './contracts.js';
-export { findLabelledPictures, type LabelledPicture, readLabels } from './data/ade20k.js';
-export {
-  type CocoAnnotation,
-  type CocoDataset,
-  type CocoImage,
-  type CocoReadOptions,
-  findCocoPictures,
-  readCocoAnnotations,
-  readCocoResults,
-} from './data/coco.js';
+export { checkLabelledPictures, findLabelledPictures, type LabelledPicture, readLabels } from './data/ade20k.js';
+export type { CheckOptions } from './data/check-all.js';
+export { type CocoReadOptions, type CocoResultOptions, readCocoAnnotations, readCocoResults } from './data/coco.js';
+export type { CocoAnnotation, CocoDataset, CocoImage } from './data/coco-dataset.js';
+export { type CocoPictureCheckOptions, checkCocoPictures, findCocoPictures } from './data/coco-pictures.js';
 export { cocoTargets } from './data/coco-targets.js';
 export { ConvNextV2Error, ERROR_CODES, type ErrorCode, type Problem } from './errors.js';
 export { AutoImageProcessor } from './image/auto.js';
@@ -47,7 +42,7 @@ export { AdamWOptimizer } from './keras/adamw-optimizer.js';
 export { asDataset, type Batch } from './keras/dataset.js';
 export type { CallOptions } from './keras/form.js';
 export type { KerasInput } from './keras/keras-model.js';
-export type { CocoKind, CocoResult, CocoTruth, CocoTruths } from './metrics/coco.js';
+export type { CocoId, CocoKind, CocoResult, CocoTruth, CocoTruths } from './metrics/coco.js';
 export { type CategoryStats, type CocoStats, evaluateCoco } from './metrics/coco-eval.js';
 export {
   type ClassScores,

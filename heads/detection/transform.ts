@@ -78,6 +78,8 @@ function resizedSize(size: Size, { minSize, maxSize }: TransformOptions): Size {
 export interface BatchTarget {
   readonly boxes: Boxes;
   readonly labels: Int32Array;
+  /** Whether a mask is known of each object; zeros stand for the others in `masks`. */
+  readonly hasMask: readonly boolean[];
   masks(): tf.Tensor4D;
 }
 
@@ -113,10 +115,11 @@ export function batchTargets(
     return {
       boxes: resizeBoxes(boxes, originals[i], sizes[i]),
       labels,
+      hasMask: Array.from(labels, (_, at) => masks?.[at] !== null),
       masks() {
         const [height, width] = originals[i];
         if (masks?.length !== labels.length) refuse(`${path}.masks`, `${labels.length} masks`, `${masks?.length}`);
-        const odd = masks!.find((mask) => mask.height !== height || mask.width !== width);
+        const odd = masks!.find((mask) => mask && (mask.height !== height || mask.width !== width));
         if (odd) refuse(`${path}.masks`, `masks of ${height} x ${width}`, `one of ${odd.height} x ${odd.width}`);
         return resizeMasks(masks!, originals[i], sizes[i]);
       },
@@ -124,15 +127,20 @@ export function batchTargets(
   });
 }
 
-function resizeMasks(masks: readonly BinaryMask[], [fromHeight, fromWidth]: Size, [height, width]: Size): tf.Tensor4D {
+function resizeMasks(
+  masks: readonly (BinaryMask | null)[],
+  [fromHeight, fromWidth]: Size,
+  [height, width]: Size,
+): tf.Tensor4D {
   const values = new Float32Array(masks.length * height * width);
   const [rows, columns] = [
     Array.from({ length: height }, (_, y) => nearestSource(y, fromHeight, height)),
     Array.from({ length: width }, (_, x) => nearestSource(x, fromWidth, width)),
   ];
-  let at = 0;
-  for (const { bits, height, width } of masks) {
-    const mask = new Mask(bits, height, width);
+  for (const [i, own] of masks.entries()) {
+    if (!own) continue;
+    const mask = new Mask(own.bits, own.height, own.width);
+    let at = i * height * width;
     for (const y of rows) for (const x of columns) values[at++] = Number(mask.has(x, y));
   }
   return tf.tensor4d(values, [masks.length, height, width, 1]);

@@ -9,7 +9,7 @@ import { maskHead } from '../roi/mask-head.js';
 import { pasteMasks } from '../roi/paste.js';
 import { sigmoid } from '../rpn/proposals.js';
 import { RCNN } from './rcnn.js';
-import { maskLoss, onlyObjects, ownClass, type Samples } from './roi-losses.js';
+import { maskLoss, ownClass, type Samples, withMasks } from './roi-losses.js';
 
 /** Faster R-CNN (Ren et al. 2015) with a feature pyramid, on a backbone of any kind. */
 export class FasterRCNN extends RCNN<FasterRCNNConfig> {
@@ -66,10 +66,15 @@ export class MaskRCNN extends RCNN<MaskRCNNConfig> {
     samples: readonly Samples[],
     targets: readonly BatchTarget[],
   ): DetectionLosses {
-    const objects = samples.map(onlyObjects);
+    const { outChannels, maskPoolSize } = this.config.settings;
+    const objects = samples.map((sample, picture) => withMasks(sample, targets[picture]));
     const boxes = objects.map(({ boxes }) => boxes);
-    if (boxes.every(({ length }) => length === 0)) return { loss_mask: tf.scalar(0) };
-    const logits = this.#masks(this.pool(input, boxes, this.config.settings.maskPoolSize));
+    if (boxes.every(({ length }) => length === 0)) {
+      // by way of the head, so that its parameters have gradients: of 0
+      const nothing = tf.zeros<tf.Rank.R4>([1, maskPoolSize, maskPoolSize, outChannels]);
+      return { loss_mask: tf.tidy(() => tf.sum(tf.mul(this.#masks(nothing), 0))) };
+    }
+    const logits = this.#masks(this.pool(input, boxes, maskPoolSize));
     return { loss_mask: maskLoss(logits, objects, targets) };
   }
 }

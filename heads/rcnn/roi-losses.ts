@@ -78,9 +78,9 @@ export function boxLosses(
   });
 }
 
-/** The samples that are objects, and no others. */
-export function onlyObjects({ boxes, truths, classes, isObject }: Samples): Samples {
-  const own = isObject.flatMap((is, i) => (is ? [i] : []));
+/** The samples that are objects of which a mask is known, and no others. */
+export function withMasks({ boxes, truths, classes, isObject }: Samples, { hasMask }: BatchTarget): Samples {
+  const own = isObject.flatMap((is, i) => (is && hasMask[truths[i]] ? [i] : []));
   return {
     boxes: takeBoxes(boxes, own),
     truths: Int32Array.from(own, (i) => truths[i]),

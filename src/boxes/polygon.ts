@@ -4,6 +4,9 @@ import type { Rle } from './rle.js';
 /** Corners of a closed line, x and y in turn, in pixels: a pixel's own corners are whole numbers. As in COCO's files. */
 export type Polygon = readonly number[];
 
+/** Whether there are x and y of three corners or more: less than that encloses nothing. */
+export const isOutline = (polygon: Polygon): boolean => polygon.length >= 6 && polygon.length % 2 === 0;
+
 /** Beyond any picture. */
 const MAX_COORDINATE = 100_000;
 /** Each step of a line is walked: some seconds' worth, and hundreds of times around the largest picture. */
@@ -16,7 +19,7 @@ const FINE = 5;
  * a corner, and coordinates that are no numbers or beyond any picture; E_LIMIT for a line that is too long to draw.
  */
 export function polygonToRle(polygon: Polygon, height: number, width: number, path = 'polygon'): Rle {
-  const isPolygon = Array.isArray(polygon) && polygon.length >= 6 && polygon.length % 2 === 0;
+  const isPolygon = Array.isArray(polygon) && isOutline(polygon);
   if (!isPolygon || !polygon.every((value) => Math.abs(value) <= MAX_COORDINATE)) {
     const wanted = `x and y of at least three corners, each within ${MAX_COORDINATE} of 0`;
     throw new ConvNextV2Error('E_ARGUMENT', { path, wanted, got: show(polygon) });

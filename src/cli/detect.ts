@@ -1,12 +1,18 @@
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
+import { readCocoImages } from '../data/coco.js';
+import type { CocoDataset } from '../data/coco-dataset.js';
+import { categoriesByName, matchCategories } from '../data/coco-targets.js';
+import { ConvNextV2Error } from '../errors.js';
 import { decodeImage } from '../image/decode.js';
 import { detectionPicture } from '../image/detection-picture.js';
 import { encodePng } from '../image/draw.js';
+import { type CocoId, countOf } from '../metrics/coco.js';
 import type { DetectedObject } from '../tasks/detection.js';
 import { pipeline } from '../tasks/pipeline.js';
 import {
   type Command,
   json,
+  oneLine,
   print,
   progress,
   readArgs,
@@ -16,6 +22,7 @@ import {
   table,
 } from './command.js';
 import { writeFile } from './formats.js';
+import { findImageIds, numberPictures } from './image-ids.js';
 import { DETECTIONS, findInputs, type Input } from './inputs.js';
 import { chooseModel, MODEL_OPTIONS, openModel, warnUntrained } from './model.js';
 
@@ -34,6 +41,9 @@ Usage: convnextv2 detect PICTURES... --model SOURCE [OPTIONS]
   --classes NAMES  only objects of these classes, separated by commas
   --out DIR        where to write NAME${DETECTIONS}, the picture with boxes, labels and masks, and ${RESULTS},
                    what was found in all of them as COCO's results; default: nothing is written
+  --annotations FILE
+                   a COCO annotation file that lists the pictures: results have its ids of images and categories;
+                   default: pictures are numbered, and categories are the indices of the classes
   --seed N         for fresh weights; default 0
   --backend NAME   auto, simd, tensorflow, cpu; default auto
   --json           print JSON instead of a table
@@ -48,6 +58,7 @@ const OPTIONS = {
   threshold: { type: 'string', default: '0.5' },
   classes: { type: 'string' },
   out: { type: 'string' },
+  annotations: { type: 'string' },
   json: { type: 'boolean', default: false },
 } as const;
 
@@ -55,11 +66,20 @@ async function run(args: readonly string[]): Promise<number> {
   const { values, positionals } = readArgs(args, OPTIONS);
   const threshold = readShare('--threshold', values.threshold);
   const classes = values.classes === undefined ? undefined : readNames('--classes', values.classes);
+  const { annotations } = values;
+  if (annotations !== undefined && values.out === undefined && !values.json) {
+    throw new ConvNextV2Error('E_USAGE', { path: '--annotations', wanted: 'also --out or --json', got: 'neither' });
+  }
   const choice = await chooseModel('detect', positionals, values);
   const { inputs, failures: none } = await findInputs(positionals);
+  const files = inputs.map(({ picture }) => picture);
+  const dataset = annotations === undefined ? undefined : await readCocoImages(annotations);
+  const ids = dataset ? findImageIds(files, dataset.images, annotations!) : numberPictures(files);
   const detect = await openModel(choice, (source, options) => pipeline('object-detection', source, options));
-  const pictures: { readonly picture: string; readonly objects: readonly object[] }[] = [];
-  const results: object[] = [];
+  const categories = dataset && categoryIds(dataset, detect.config);
+  const pictures: { readonly picture: string; readonly image_id: CocoId; readonly objects: readonly object[] }[] = [];
+  /** By image, since a picture can be given twice. */
+  const results = new Map<CocoId, ReturnType<typeof toResults>>();
   const failures = none.map((error) => reportFailure(error.path, error));
   for (const [i, input] of inputs.entries()) {
     const { picture } = input;
@@ -67,16 +87,25 @@ async function run(args: readonly string[]): Promise<number> {
     try {
       const objects = await detect(picture, { threshold, classes });
       const files = values.out === undefined ? [] : [await draw(values.out, input, objects, detect.config)];
-      results.push(...objects.map((object) => toCoco(picture, i, object)));
+      const image_id = ids.get(picture)!;
+      results.set(image_id, toResults(objects, { image_id, file_name: picture }, categories));
       progress('');
-      if (values.json) pictures.push({ picture, objects: objects.map(plain) });
+      if (values.json) pictures.push({ picture, image_id, objects: objects.map(plain) });
       else await print(report(picture, objects, files));
     } catch (error) {
       failures.push(reportFailure(picture, error));
     }
   }
   await detect.dispose();
-  if (values.out !== undefined) await writeFile(join(values.out, RESULTS), Buffer.from(json(results)));
+  if (values.out !== undefined) {
+    const all = [...results.values()].flat();
+    const known = all.filter(({ category_id }) => category_id !== undefined);
+    await writeFile(join(values.out, RESULTS), Buffer.from(json(known)));
+    if (known.length < all.length) {
+      const count = countOf(all.length - known.length, 'object');
+      console.error(oneLine(`${RESULTS}: left out ${count} of classes that ${annotations} has no category for`));
+    }
+  }
   const { source, backend, trained } = choice;
   if (values.json) await print(json({ model: source, backend: backend.name, trained, pictures, failures }));
   warnUntrained(choice, 'what is found means nothing', "a Mask R-CNN with torchvision's names");
@@ -96,18 +125,27 @@ async function draw(
   return file;
 }
 
-/** COCO's own pictures are called by their numbers; others count from 1. */
-function toCoco(picture: string, index: number, { id, score, box, mask }: DetectedObject) {
-  const { xmin, ymin, xmax, ymax } = box;
-  const number = /^\d+(?=\.\w+$)/.exec(basename(picture))?.[0];
-  return {
-    image_id: number === undefined ? index + 1 : Number(number),
-    file_name: picture,
-    category_id: id,
+/** The ids of the categories that are classes of the model, by name; undefined where the file has no categories. */
+function categoryIds(
+  { categories }: Pick<CocoDataset, 'categories'>,
+  { id2label }: { readonly id2label: Readonly<Record<number, string>> },
+): ReadonlyMap<string, CocoId> | undefined {
+  return categories.length > 0 ? categoriesByName(categories, matchCategories(categories, id2label).labels) : undefined;
+}
+
+/** As COCO's results files have them, with the picture's file beside the id that was given to it. */
+function toResults(
+  objects: readonly DetectedObject[],
+  image: { readonly image_id: CocoId; readonly file_name: string },
+  categories: ReadonlyMap<string, CocoId> | undefined,
+) {
+  return objects.map(({ id, label, score, box: { xmin, ymin, xmax, ymax }, mask }) => ({
+    ...image,
+    category_id: categories ? categories.get(label) : id,
     bbox: [xmin, ymin, xmax - xmin, ymax - ymin],
     score,
     ...(mask && { segmentation: mask.toRLE() }),
-  };
+  }));
 }
 
 const plain = ({ mask, ...object }: DetectedObject) => ({ ...object, ...(mask && { mask: mask.toRLE() }) });

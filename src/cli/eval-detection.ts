@@ -1,11 +1,13 @@
-import { type CocoDataset, findCocoPictures, readCocoAnnotations, readCocoResults } from '../data/coco.js';
-import { matchCategories, shorten } from '../data/coco-targets.js';
+import { readCocoAnnotations, readCocoResults } from '../data/coco.js';
+import type { CocoDataset } from '../data/coco-dataset.js';
+import { checkCocoPictures, findCocoPictures } from '../data/coco-pictures.js';
+import { categoriesByName, matchCategories } from '../data/coco-targets.js';
 import { ConvNextV2Error } from '../errors.js';
-import type { CocoKind, CocoResult } from '../metrics/coco.js';
+import { type CocoId, type CocoKind, type CocoResult, shorten } from '../metrics/coco.js';
 import { evaluateCoco } from '../metrics/coco-eval.js';
 import type { DetectedObject, ObjectDetectionPipeline } from '../tasks/detection.js';
 import { pipeline } from '../tasks/pipeline.js';
-import { type Command, json, print, progress, readArgs, table } from './command.js';
+import { type Command, json, oneLine, print, progress, readArgs, table } from './command.js';
 import { chooseModel, MODEL_OPTIONS, openModel, warnUntrained } from './model.js';
 
 const HELP = `Measures how well a detector does, by COCO's average precision, to the numbers of pycocotools.
@@ -17,7 +19,7 @@ Usage: convnextv2 eval-detection ANNOTATIONS --results FILE [OPTIONS]
   --results FILE  what was found, as a COCO results file: as detect --out writes it
   --model SOURCE  as for detect; its classes are matched with the categories by their names,
                   and stderr says which categories it does not know
-  --images DIR    where the pictures of the annotations are
+  --images DIR    where the pictures of the annotations are; all of them are read and their sizes compared first
   --masks         measure masks; default: boxes
   --config NAME   in place of the weights' own: a file, or the name of a config that ships
   --seed N        for fresh weights; default 0
@@ -50,15 +52,29 @@ async function run(args: readonly string[]): Promise<number> {
   if (model !== undefined && images === undefined) throw usage('--images', 'the folder of the pictures', 'none');
   const [annotations] = positionals;
   const kind: CocoKind = values.masks ? 'segm' : 'bbox';
-  const truths = await readCocoAnnotations(annotations, { segmentations: values.masks ? 'keep' : 'leave-out' });
-  const results = file === undefined ? await detectAll(truths, images!, values, kind) : await readCocoResults(file);
-  const { stats, categories } = evaluateCoco(truths, results, kind);
+  const segmentations = values.masks ? 'keep' : 'leave-out';
+  const boxes = values.masks ? 'leave-out' : 'keep';
+  const truths = await readCocoAnnotations(annotations, { segmentations, onWarning });
+  const results =
+    file === undefined
+      ? await detectAll(truths, images!, values, kind)
+      : await readCocoResults(file, { boxes, segmentations });
+  const { stats, categories } = evaluateCoco(truths, results, kind, { onWarning });
   const all = { annotations, kind, pictures: truths.images.length, objects: results.length, stats, categories };
   await print(values.json ? json(all) : report(all));
   return 0;
 }
 
-/** What a model finds in the pictures of a dataset. Throws E_SOURCE for a missing one, E_ARGUMENT where it knows no category. */
+/** In one line, and without what could steer a terminal. */
+const onWarning = (message: string): void => {
+  progress('');
+  console.error(oneLine(message));
+};
+
+/**
+ * What a model finds in the pictures of a dataset. Before it computes, throws E_SOURCE, E_IMAGE or E_SHAPE for pictures that are
+ * missing, unreadable, or of another size than annotated, and E_ARGUMENT where it knows no category.
+ */
 async function detectAll(
   truths: CocoDataset,
   folder: string,
@@ -67,22 +83,25 @@ async function detectAll(
 ): Promise<readonly CocoResult[]> {
   const pictures = await findCocoPictures(truths, folder);
   const choice = await chooseModel('eval-detection', [folder], values);
+  const onProgress = ({ done, total }: { done: number; total: number }) =>
+    progress(`checking pictures: ${done} of ${total}`);
+  await checkCocoPictures(truths, pictures, { onProgress, onWarning });
   const task = kind === 'segm' ? 'instance-segmentation' : 'object-detection';
   const detect: ObjectDetectionPipeline = await openModel(choice, (source, options) => pipeline(task, source, options));
   try {
     const { id2label } = detect.config;
     const { labels, strangers } = matchCategories(truths.categories, id2label);
-    if (strangers.length > 0) {
-      console.error(`No classes of the model, so nothing of them is found: ${shorten(strangers)}`);
+    if (strangers.size > 0) {
+      onWarning(`No classes of the model, so nothing of them is found: ${shorten([...strangers.values()])}`);
     }
-    const categories = new Map([...labels].map(([category, label]) => [label, category]));
-    const classes = [...categories.keys()].map((label) => id2label[label]);
+    const categories = categoriesByName(truths.categories, labels);
+    const classes = [...categories.keys()];
     const results: CocoResult[] = [];
     for (const [i, picture] of pictures.entries()) {
       progress(`${picture} (${i + 1} of ${pictures.length})`);
       const found = await detect(picture, { threshold: 0, classes });
       const { id } = truths.images[i];
-      results.push(...found.map((object) => toResult(object, id, categories.get(object.id)!)));
+      results.push(...found.map((object) => toResult(object, id, categories.get(object.label)!)));
     }
     warnUntrained(choice, 'the scores mean nothing', "a Mask R-CNN with torchvision's names");
     return results;
@@ -92,7 +111,7 @@ async function detectAll(
   }
 }
 
-function toResult({ box, score, mask }: DetectedObject, image_id: number, category_id: number): CocoResult {
+function toResult({ box, score, mask }: DetectedObject, image_id: CocoId, category_id: CocoId): CocoResult {
   const { xmin, ymin, xmax, ymax } = box;
   const bbox = [xmin, ymin, xmax - xmin, ymax - ymin];
   return { image_id, category_id, score, bbox, ...(mask && { segmentation: mask.toRLE() }) };

@@ -195,5 +195,6 @@ function range({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }: Subsche
 
 function length({ minItems, maxItems }: Subschema): string {
   if (minItems === undefined) return '';
+  if (maxItems === undefined) return ` of at least ${minItems}`;
   return minItems === maxItems ? ` of ${minItems}` : ` of ${minItems} to ${maxItems}`;
 }

@@ -4,6 +4,8 @@ import { ConvNextV2Error, didYouMean } from '../errors.js';
 import { type LabelMap, readLabelPng } from '../image/label-png.js';
 import type { ImageLimits } from '../image/limits.js';
 import { findUnknownLabel, type MeanIoUOptions, wantedLabels } from '../metrics/mean-iou.js';
+import { type CheckOptions, checkAll } from './check-all.js';
+import { comparePictureSize } from './picture-size.js';
 
 /** A picture of a data set, and the PNG with the label of each of its pixels. */
 export interface LabelledPicture {
@@ -72,4 +74,23 @@ export async function readLabels(path: string, options: MeanIoUOptions, limits?:
     wanted: `labels ${wantedLabels(options)}`,
     got: `${map.data[wrong]} at column ${x}, row ${y}`,
   });
+}
+
+/**
+ * Reads all pictures and their labels, before much is computed from them. Throws what is wrong with any of them, as `readLabels`
+ * and `decodeImage` throw it, and E_SHAPE for labels of another size than the picture, upright as its EXIF says, has.
+ */
+export async function checkLabelledPictures(
+  pictures: readonly LabelledPicture[],
+  labelling: MeanIoUOptions,
+  options: CheckOptions = {},
+): Promise<void> {
+  const check = async ({ picture, labels }: LabelledPicture) => {
+    const { height, width } = await readLabels(labels, labelling);
+    const { size, guess } = await comparePictureSize(picture, [height, width]);
+    if (guess === undefined) return;
+    const wanted = `${size.join(' x ')}, as ${picture} is`;
+    throw new ConvNextV2Error('E_SHAPE', { path: labels, wanted, got: `${height} x ${width}`, suggestion: guess });
+  };
+  await checkAll(pictures, check, options);
 }

@@ -1,9 +1,12 @@
+import { ConvNextV2Error } from '../errors.js';
 import {
+  type CocoId,
   type CocoKind,
   type CocoResult,
   type CocoTruths,
   checkResults,
   cocoOverlap,
+  compareIds,
   type Place,
   placeOfResult,
   placeOfTruth,
@@ -30,7 +33,8 @@ export interface CocoStats {
 
 /** How well one category was found. */
 export interface CategoryStats {
-  readonly id: number;
+  readonly id: CocoId;
+  /** Its id where it has no name. */
   readonly name: string;
   readonly AP: number;
   readonly AP50: number;
@@ -71,17 +75,21 @@ interface Verdicts {
 }
 
 /**
- * COCO's average precision and recall of results, over all categories and of each, to the numbers of pycocotools. Throws E_ARGUMENT
- * for results of unknown pictures or categories, and for what has no box or mask; E_SHAPE for masks of two sizes.
+ * COCO's average precision and recall of results, over all categories and of each, to the numbers of pycocotools. As there,
+ * categories without an object count for nothing, and what is of images or categories that are not listed is left out;
+ * `onWarning` (default: to stderr) hears of such results. Throws E_ARGUMENT for results of unknown images, for results none of
+ * which is of a listed category, and for what has no box or mask; E_SHAPE for masks of two sizes in a picture.
  */
 export function evaluateCoco(
   truths: CocoTruths,
   results: readonly CocoResult[],
   kind: CocoKind,
+  { onWarning = console.warn }: { readonly onWarning?: (message: string) => void } = {},
 ): { readonly stats: CocoStats; readonly categories: readonly CategoryStats[] } {
-  checkResults(truths, results);
+  const warning = checkResults(truths, results);
+  if (warning) onWarning(warning);
   const cells = cellsOf(truths, results, kind);
-  const ids = truths.categories.map(({ id }) => id).sort((a, b) => a - b);
+  const ids = truths.categories.map(({ id }) => id).sort(compareIds);
   // by category, range of areas and number of results
   const curves = ids.map((id) => {
     const own = cells.get(id) ?? [];
@@ -117,7 +125,7 @@ export function evaluateCoco(
     },
     categories: ids.map((id, i) => ({
       id,
-      name: names.get(id)!,
+      name: names.get(id) ?? String(id),
       AP: precision(0, at, [curves[i]]),
       AP50: precision(0, [0], [curves[i]]),
       AR100: curves[i][0][2].recall.reduce((a, b) => a + b, 0) / OVERLAPS.length,
@@ -127,16 +135,18 @@ export function evaluateCoco(
 
 /** By category, its pictures with anything in them, in the order of their ids. */
 function cellsOf(
-  { images, annotations }: CocoTruths,
+  { images, categories, annotations }: CocoTruths,
   results: readonly CocoResult[],
   kind: CocoKind,
-): ReadonlyMap<number, readonly Cell[]> {
-  const sizes = new Map(images.map(({ id, height = 0, width = 0 }) => [id, [height, width] as const]));
+): ReadonlyMap<CocoId, readonly Cell[]> {
+  const byId = new Map(images.map((image) => [image.id, image]));
+  const known = new Set(categories.map(({ id }) => id));
+  const checkSize = sizeChecker();
   const byCategory = new Map<
-    number,
-    Map<number, { truths: Cell['truths'][number][]; results: Cell['results'][number][] }>
+    CocoId,
+    Map<CocoId, { truths: Cell['truths'][number][]; results: Cell['results'][number][] }>
   >();
-  const cell = (category: number, picture: number) => {
+  const cell = (category: CocoId, picture: CocoId) => {
     const pictures = byCategory.get(category) ?? new Map();
     byCategory.set(category, pictures);
     const found = pictures.get(picture) ?? { truths: [], results: [] };
@@ -144,22 +154,39 @@ function cellsOf(
     return found;
   };
   for (const [i, truth] of annotations.entries()) {
-    const size = sizes.get(truth.image_id);
-    if (!size) continue; // pycocotools leaves out annotations of pictures that are not there
-    const place = placeOfTruth(truth, kind, size, `annotations[${i}]`);
-    cell(truth.category_id, truth.image_id).truths.push({ ...place, isCrowd: truth.iscrowd === 1 });
+    const image = byId.get(truth.image_id);
+    if (!image || !known.has(truth.category_id)) continue; // as pycocotools
+    const place = placeOfTruth(truth, kind, image, `annotations[${i}]`);
+    checkSize(image.id, place, `annotations[${i}]`);
+    cell(truth.category_id, truth.image_id).truths.push({ ...place, isCrowd: Number(truth.iscrowd) === 1 });
   }
   for (const [i, result] of results.entries()) {
+    if (!known.has(result.category_id)) continue;
     const place = placeOfResult(result, kind, `results[${i}]`);
+    checkSize(result.image_id, place, `results[${i}]`);
     cell(result.category_id, result.image_id).results.push({ ...place, score: result.score });
   }
   return new Map(
     [...byCategory].map(([category, pictures]) => {
-      const inOrder = [...pictures].sort(([a], [b]) => a - b).map(([, own]) => own);
+      const inOrder = [...pictures].sort(([a], [b]) => compareIds(a, b)).map(([, own]) => own);
       const best = (own: Cell['results']) => own.toSorted((a, b) => b.score - a.score).slice(0, MOST[2]);
       return [category, inOrder.map((own) => ({ truths: own.truths, results: best(own.results) }))];
     }),
   );
+}
+
+/** Checks that all masks of a picture have the size of its first. */
+function sizeChecker() {
+  const firsts = new Map<CocoId, { readonly size: string; readonly path: string }>();
+  return (image: CocoId, { mask }: Place, path: string): void => {
+    if (!mask) return;
+    const size = mask.size.join(' x ');
+    const first = firsts.get(image) ?? { size, path };
+    firsts.set(image, first);
+    if (first.size === size) return;
+    const wanted = `a mask of ${first.size}, as ${first.path} of the same picture has`;
+    throw new ConvNextV2Error('E_SHAPE', { path: `${path}.segmentation`, wanted, got: size });
+  };
 }
 
 /** Of each result with each truth. */

@@ -36,6 +36,8 @@ export function detectorContract({ describe, it }: TestRunner, given: DetectorCa
   const picture = (height: number, width: number, seed = SEED) =>
     tf.randomUniform<tf.Rank.R3>([height, width, 3], 0, 1, 'float32', seed);
   const nothing: DetectionTarget = { boxes: new Float32Array(), labels: new Int32Array(), masks: [] };
+  /** The same objects, of which no mask is known. */
+  const unmasked = (target: DetectionTarget): DetectionTarget => ({ ...target, masks: [null] });
   /** Half of a picture as an object. */
   const half = (height: number, width: number): DetectionTarget => ({
     boxes: Float32Array.of(0, 0, width / 2, height),
@@ -126,6 +128,8 @@ export function detectorContract({ describe, it }: TestRunner, given: DetectorCa
         const pictures = [picture(48, 64), picture(48, 48, 2)];
         for (const targets of [
           [half(48, 64), nothing],
+          [half(48, 64), unmasked(half(48, 48))],
+          [unmasked(half(48, 64)), nothing],
           [nothing, nothing],
         ]) {
           const before = tf.memory().numTensors;

@@ -59,6 +59,49 @@ describe('cli: detect and eval-detection', () => {
     expect(warnings(again)).to.deep.equal([]);
   });
 
+  it('writes results with the ids of an annotation file, and counts what is left out where they are measured', async () => {
+    const truths = {
+      images: [
+        { id: 'night/7', file_name: 'photos/rocket.jpg' },
+        { id: 4, file_name: 'chelsea.png' },
+      ],
+      categories: [
+        { id: 0, name: 'objects', supercategory: 'none' },
+        { id: 21, name: 'cat', supercategory: 'objects' },
+      ],
+      annotations: [{ image_id: 4, category_id: 21, bbox: [9, 9, 90, 90], area: 2000, segmentation: [[]] }],
+    };
+    writeFileSync(join(path, 'listed.json'), JSON.stringify(truths));
+    const args = ['detect', 'chelsea.png', 'rocket.jpg', ...options, '--threshold', '0', '--out', 'listed', '--json'];
+    const found = await convnextv2([...args, '--annotations', 'listed.json'], path);
+    expect(found.code, found.stderr.join()).to.equal(0);
+    const results = JSON.parse(readFileSync(join(path, 'listed', 'detections.json'), 'utf8'));
+    const ids = new Set(
+      results.map((result: Record<string, unknown>) => `${result.file_name} ${result.image_id} ${result.category_id}`),
+    );
+    expect([...ids]).to.deep.equal(['chelsea.png 4 21', 'rocket.jpg night/7 21']);
+    expect(JSON.parse(found.stdout).pictures.map((picture: Record<string, unknown>) => picture.image_id)).to.deep.equal(
+      [4, 'night/7'],
+    );
+    const objects = JSON.parse(found.stdout).pictures.flatMap((picture: Record<string, unknown>) => picture.objects);
+    expect(found.stderr).to.include(
+      `detections.json: left out ${objects.length - results.length} objects of classes that listed.json has no category for`,
+    );
+    writeFileSync(join(path, 'more.json'), JSON.stringify([...results, { ...results[0], category_id: 0 }]));
+    const measured = await convnextv2(['eval-detection', 'listed.json', '--results', 'more.json', '--json'], path);
+    expect(measured.stderr).to.deep.equal([
+      'listed.json: 2 images without height and width: "night/7", 4',
+      'listed.json: the unused root category that Roboflow writes, left out: "objects"',
+      '1 result of categories that the annotations do not list, left out: 0',
+    ]);
+    expect(JSON.parse(measured.stdout).categories.map(({ id }: { id: unknown }) => id)).to.deep.equal([21]);
+    const stranger = await convnextv2(
+      [...args.slice(0, 2), 'coffee.png', ...args.slice(3), '--annotations', 'listed.json'],
+      path,
+    );
+    expectFailure(stranger, 1, 'E_ARGUMENT: coffee.png: wanted one image of listed.json');
+  });
+
   describe('eval-detection', () => {
     const image = { id: 1, file_name: 'chelsea.png', height: 300, width: 451 };
     const MISSING = /^E_SOURCE: images\[0\]\.file_name/;
@@ -76,6 +119,12 @@ describe('cli: detect and eval-detection', () => {
       ]);
       expect(JSON.parse(finished.stdout).objects).to.be.above(0);
       expectFailure(await evaluate(image, ['rockt', 'dog']), 1, 'E_ARGUMENT: categories');
+    });
+
+    it('refuses pictures of another size than annotated, before it computes', async () => {
+      const resized = await evaluate({ ...image, height: 150, width: 226 }, ['cat']);
+      expectFailure(resized, 1, /^E_SHAPE: chelsea\.png: wanted 150 x 226 .* got 300 x 451 \(a copy resized to 2 /);
+      expect(resized.stderr).to.have.length(1); // no model was opened
     });
 
     it('refuses pictures that are not there, before it computes', async () => {
@@ -98,6 +147,16 @@ describe('cli: detect and eval-detection', () => {
       await convnextv2(['detect', 'chelsea.png', ...options, '--classes', 'cta'], path),
       1,
       'E_ARGUMENT: classes',
+    );
+    expectFailure(
+      await convnextv2(['detect', 'chelsea.png', ...options, '--annotations', 'truths.json'], path),
+      2,
+      'E_USAGE: --annotations',
+    );
+    expectFailure(
+      await convnextv2(['detect', 'chelsea.png', ...options, '--json', '--annotations', '.'], path),
+      1,
+      'E_SOURCE: \\.: wanted a JSON file, got a folder',
     );
     expectFailure(await convnextv2(['eval-detection', 'truths.json'], path), 2, 'E_USAGE: --results');
     expectFailure(await convnextv2(['eval-detection', 'none.json', '--results', 'x'], path), 1, 'E_SOURCE');

@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { findLabelledPictures, readLabels } from '../../src/data/ade20k.js';
+import sharp from 'sharp';
+import { checkLabelledPictures, findLabelledPictures, readLabels } from '../../src/data/ade20k.js';
 import { encodeLabelPng } from '../../src/image/label-png.js';
 import { failure, inFolder } from '../helpers.js';
 
@@ -40,6 +41,31 @@ describe("ADE20K's layout", () => {
       expect((await failure(() => findLabelledPictures(folder, 'empty'))).message).to.match(
         /wanted pictures, got none/,
       );
+    }));
+
+  it('has pictures of the size of their labels, upright, or names all that have not', () =>
+    withDataSet(async (folder) => {
+      const jpeg = (orientation: number) =>
+        sharp({ create: { width: 2, height: 3, channels: 3, background: 'red' } })
+          .jpeg()
+          .withMetadata({ orientation })
+          .toBuffer();
+      const of = (name: string) => join(folder, 'images', 'validation', name);
+      const options = { numClasses: 6, reduceLabels: true };
+      for (const name of ['a', 'b'])
+        writeFileSync(join(folder, 'annotations', 'validation', `${name}.png`), labels(0, 1, 2, 3, 4, 5));
+      writeFileSync(of('a.jpg'), await jpeg(1));
+      writeFileSync(of('b.jpg'), 'nothing');
+      const pictures = await findLabelledPictures(folder);
+      expect(
+        (await failure(() => checkLabelledPictures(pictures, options))).problems.map(({ path }) => path),
+      ).to.deep.equal([of('b.jpg')]);
+      writeFileSync(of('b.jpg'), await jpeg(6));
+      const error = await failure(() => checkLabelledPictures(pictures, options));
+      expect([error.code, error.path, error.wanted, error.got]).to.deep.equal([
+        ...['E_SHAPE', pictures[1].labels, `2 x 3, as ${of('b.jpg')} is`, '3 x 2'],
+      ]);
+      expect(error.suggestion).to.match(/EXIF tag turns it by 90 degrees/);
     }));
 
   it('names the file, the value and the place of an unknown label', () =>

@@ -47,11 +47,6 @@ describe('COCO files', () => {
     'a list': [[], 'f', 'what begins with "["'],
     null: [null, 'f', 'what begins with "n"'],
     'a list that is missing': [{ ...whole, categories: undefined }, 'f.categories', 'nothing'],
-    'a picture without a size': [
-      { ...whole, images: [{ ...image, width: undefined }] },
-      'f: images[0].width',
-      'nothing',
-    ],
     'a picture of no width': [{ ...whole, images: [{ ...image, width: 0 }] }, 'f: images[0].width', '0'],
     'two pictures of one id': [{ ...whole, images: [image, image] }, 'f: images[1].id', '1, as images[0] has'],
     'two categories of one id': [
@@ -67,18 +62,24 @@ describe('COCO files', () => {
     'a box with a word in it': [annotated({ bbox: [1, '2', 3, 4] }), 'f: annotations[1].bbox[1]', '"2"'],
     'a negative area': [annotated({ area: -1 }), 'f: annotations[1].area', '-1'],
     'a crowd of two': [annotated({ iscrowd: 2 }), 'f: annotations[1].iscrowd', '2'],
-    'an outline of two corners': [
-      annotated({ segmentation: [[0, 0, 1, 1]] }),
-      'f: annotations[1].segmentation[0]',
-      '[0,0,1,1]',
+    'an outline that is in no list': [
+      annotated({ segmentation: [0, 0, 2, 0, 2, 2] }),
+      'f: annotations[1].segmentation',
+      '[0,0,2,0,2,2]',
     ],
+    'an outline in words': [annotated({ segmentation: 'a cat' }), 'f: annotations[1].segmentation', '"a cat"'],
     'run lengths without a size': [
       annotated({ segmentation: { counts: '04' } }),
       'f: annotations[1].segmentation.size',
       'nothing',
     ],
-    'an unknown picture': [annotated({ image_id: 2 }), 'f: annotations[1].image_id', '2'],
-    'an unknown category': [annotated({ category_id: 4 }), 'f: annotations[1].category_id', '4'],
+    'the number of a picture as a string': [annotated({ image_id: '1' }), 'f: annotations[1].image_id', '"1"'],
+    'the number of a category as a string': [annotated({ category_id: '3' }), 'f: annotations[1].category_id', '"3"'],
+    'an id that doubles do not hold': [
+      { ...whole, images: [{ ...image, id: 2 ** 53 }] },
+      'f: images[0].id',
+      '9007199254740992',
+    ],
   };
   for (const [name, [json, path, got]] of Object.entries(WRONG)) {
     it(`refuse ${name}`, async () => {

@@ -101,6 +101,42 @@ describe('detectors', () => {
     });
   }
 
+  it('train masks on those objects alone that have one, and without any give gradients of zero', async () => {
+    const model = await MaskRCNN.fromConfig(new MaskRCNNConfig(MASKS), { seed: 1 });
+    const pictures = [noise(48, 64)];
+    const [left, right] = [4, 36].map((x) => Mask.fromPolygons([[x, 8, x + 20, 8, x + 20, 40, x, 40]], 48, 64));
+    const boxes = Float32Array.of(4, 8, 24, 40, 36, 8, 56, 40);
+    const losses = (masks: readonly (Mask | null)[]) => {
+      const target = { boxes, labels: Int32Array.of(1, 2), masks };
+      return model.losses(pictures, [target], { training: true, seed: 1 });
+    };
+    const values = [
+      [left, right],
+      [left, null],
+      [null, right],
+      [null, null],
+    ].map((masks) =>
+      tf.tidy(() =>
+        Object.fromEntries(Object.entries(losses(masks)).map(([name, loss]) => [name, loss.dataSync()[0]])),
+      ),
+    );
+    const [both, first, second, none] = values.map(({ loss_mask }) => loss_mask);
+    // no other loss is moved
+    for (const own of values) expect({ ...own, loss_mask: 0 }).to.deep.equal({ ...values[0], loss_mask: 0 });
+    expect(first).to.not.equal(second);
+    // the mean over the masks of both
+    expect(both).to.be.above(Math.min(first, second)).and.below(Math.max(first, second));
+    expect(none).to.equal(0);
+    const head = [...model.parameters.values()]
+      .filter(({ name }) => name.includes('mask'))
+      .map(({ variable }) => variable);
+    const { value, grads } = tf.variableGrads(() => losses([null, null]).loss_mask, head);
+    expect(Object.keys(grads)).to.have.length(head.length);
+    for (const gradient of Object.values(grads)) expect(gradient.dataSync().every((own) => own === 0)).to.equal(true);
+    tf.dispose([value, grads, pictures]);
+    model.dispose();
+  });
+
   it('find nothing where nothing is sure', async () => {
     const config = new MaskRCNNConfig({ ...MASKS, boxScoreThresh: 0.999 });
     const model = await MaskRCNN.fromConfig(config, { seed: 1 });

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { boxLosses, sampleProposals } from '../../heads/rcnn/roi-losses.js';
+import { boxLosses, maskLoss, sampleProposals, withMasks } from '../../heads/rcnn/roi-losses.js';
 import { selectDetections } from '../../heads/rcnn/select.js';
 import { pasteMasks } from '../../heads/roi/paste.js';
 import { poolBoxes } from '../../heads/roi/pooling.js';
@@ -115,8 +115,30 @@ describe('two-stage detectors', () => {
     const target = {
       boxes: boxes([0, 0, 10, 10]),
       labels: Int32Array.of(2),
+      hasMask: [true],
       masks: () => tf.zeros<tf.Rank.R4>([1, 1, 1, 1]),
     };
+
+    it('masks of those objects alone that have one', () => {
+      // the first object has no mask, the second one of ones; the second sample is background
+      const truths = {
+        boxes: boxes([0, 0, 2, 2], [2, 0, 4, 2]),
+        labels: Int32Array.of(0, 0),
+        hasMask: [false, true],
+        masks: () => tf.tensor4d([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1], [2, 2, 4, 1]),
+      };
+      const samples = {
+        boxes: boxes([0, 0, 2, 2], [9, 9, 10, 10], [2, 0, 4, 2]),
+        truths: Int32Array.of(0, 1, 1),
+        classes: Int32Array.of(0, 1, 0),
+        isObject: [true, false, true],
+      };
+      const kept = withMasks(samples, truths);
+      expect([[...kept.boxes], [...kept.truths], [...kept.classes]]).to.deep.equal([[2, 0, 4, 2], [1], [0]]);
+      // one cell of logit 3, whose target is 1, since all samples lie inside: -log(sigmoid(3))
+      const loss = tf.tidy(() => maskLoss(tf.fill([1, 1, 1, 1], 3), [kept], [truths]).dataSync()[0]);
+      expect(loss).to.be.closeTo(Math.log(1 + Math.exp(-3)), 1e-6);
+    });
 
     it('proposals, and the truths themselves', () => {
       const far = boxes([50, 50, 60, 60], [0, 0, 10, 9]);

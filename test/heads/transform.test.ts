@@ -65,6 +65,8 @@ describe('a batch of pictures', () => {
       labels: Int32Array.of(1),
       masks: [new Mask(new Uint8Array(2), 4, 3)],
     };
+    const unmasked = batchTargets([{ ...good, masks: [null] }], batch, 2)[0];
+    expect([unmasked.hasMask, tf.tidy(() => tf.sum(unmasked.masks()).dataSync()[0])]).to.deep.equal([[false], 0]);
     const wrong: readonly (readonly [object | undefined, RegExp])[] = [
       [undefined, /targets\[0\]: wanted boxes as a Float32Array/],
       [{ ...good, boxes: [0, 1, 2, 3] }, /targets\[0\]: wanted boxes as a Float32Array/],

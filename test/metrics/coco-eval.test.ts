@@ -73,6 +73,33 @@ describe('COCO average precision', () => {
     expect(rounded(stats)).to.include({ AP50: 1, AP75: 0 }); // 50 of 100 pixels
   });
 
+  it('leaves out results of categories that are not listed, whatever they hold, and says how many', () => {
+    const annotations = [truth(1, 5, [0, 0, 10, 10])];
+    const results = [found(1, 5, [0, 0, 10, 10], 1), found(1, 6, [0], 1), found(2, 6, [0], 1)];
+    const lines: string[] = [];
+    const onWarning = (line: string) => lines.push(line);
+    const { stats, categories: each } = evaluateCoco({ images, categories, annotations }, results, 'bbox', {
+      onWarning,
+    });
+    expect(rounded(stats).AP).to.equal(1);
+    expect(each.map(({ id }) => id)).to.deep.equal([5, 9]);
+    expect(lines).to.deep.equal(['2 results of categories that the annotations do not list, left out: 6']);
+  });
+
+  it('sorts pictures by their ids, of which ties between scores hang', () => {
+    // the first of two equal scores is right: precision 1 up to a recall of 1, else 1 / 2
+    const annotations = [{ ...truth(1, 5, [0, 0, 10, 10]), image_id: 'b' }];
+    const measure = (other: string | number) => {
+      const two = [{ id: 'b' }, { id: other }];
+      const results = [
+        { ...found(1, 5, [0, 0, 10, 10], 0.5), image_id: 'b' },
+        { ...found(1, 5, [0, 0, 10, 10], 0.5), image_id: other },
+      ];
+      return rounded(evaluateCoco({ images: two, categories, annotations }, results, 'bbox').stats).AP;
+    };
+    expect([measure('c'), measure('a'), measure(9)]).to.deep.equal([1, 0.5, 0.5]);
+  });
+
   it('refuses what it cannot place', async () => {
     const annotations = [truth(1, 5, [0, 0, 10, 10])];
     const evaluate = (result: object, kind: 'bbox' | 'segm' = 'bbox') =>
