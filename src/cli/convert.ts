@@ -1,7 +1,7 @@
 import { licenceNotice } from '../config/known-models.js';
 import { ConvNextV2Error } from '../errors.js';
 import { type ConvertDtype, convertCheckpoint } from '../tasks/convert.js';
-import { type Command, json, print, readArgs } from './command.js';
+import { COMMON_HELP, type Command, json, print, readArgs } from './command.js';
 import { readSourceOptions, SOURCE_HELP, SOURCE_OPTIONS, takeArguments } from './source-options.js';
 
 const HELP = `Writes a checkpoint of any kind as config.json, model.safetensors and preprocessor_config.json.
@@ -14,6 +14,7 @@ Usage: convnextv2 convert SOURCE --to DIR [OPTIONS]
   --naming NAME        whose names to write: hf, timm or fb; default hf
   --json               print JSON
 ${SOURCE_HELP}
+${COMMON_HELP}
 
 Examples:
   convnextv2 convert convnextv2_base_22k_384_ema.pt --to my-model

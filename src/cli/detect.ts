@@ -10,9 +10,10 @@ import { type CocoId, countOf } from '../metrics/coco.js';
 import type { DetectedObject } from '../tasks/detection.js';
 import { pipeline } from '../tasks/pipeline.js';
 import {
+  COMMON_HELP,
   type Command,
   json,
-  oneLine,
+  note,
   print,
   progress,
   readArgs,
@@ -23,8 +24,8 @@ import {
 } from './command.js';
 import { writeFile } from './formats.js';
 import { findImageIds, numberPictures } from './image-ids.js';
-import { DETECTIONS, findInputs, type Input } from './inputs.js';
-import { chooseModel, MODEL_OPTIONS, openModel, warnUntrained } from './model.js';
+import { contentOf, DETECTIONS, findInputs, type Input, PICTURES_HELP } from './inputs.js';
+import { chooseModel, MODEL_HELP, MODEL_OPTIONS, MODEL_OPTIONS_HELP, openModel, warnUntrained } from './model.js';
 
 const RESULTS = 'detections.json';
 
@@ -32,21 +33,17 @@ const HELP = `Finds objects in pictures, by a trained detector.
 
 Usage: convnextv2 detect PICTURES... --model SOURCE [OPTIONS]
 
-  PICTURES         files, folders with pictures in them at any depth, and patterns such as 'photos/**/*.jpg'
-  --model SOURCE   a folder with config.json and model.safetensors, a file of these, or a shipped config such as
-                   mask-rcnn_convnextv2-tiny_fpn (then the weights are fresh and untrained)
-  --config NAME    for weights without a config.json, or with another: a file, or the name of a shipped one, such as
-                   mask-rcnn_convnextv2-base_fpn_mmdetection
-  --threshold N    only what scores as much or more, from 0 to 1; default 0.5
-  --classes NAMES  only objects of these classes, separated by commas
-  --out DIR        where to write NAME${DETECTIONS}, the picture with boxes, labels and masks, and ${RESULTS},
-                   what was found in all of them as COCO's results; default: nothing is written
-  --annotations FILE
-                   a COCO annotation file that lists the pictures: results have its ids of images and categories;
-                   default: pictures are numbered, and categories are the indices of the classes
-  --seed N         for fresh weights; default 0
-  --backend NAME   auto, simd, tensorflow, cpu; default auto
-  --json           print JSON instead of a table
+${PICTURES_HELP}
+${MODEL_HELP}
+  --threshold N        only what scores as much or more, from 0 to 1; default 0.5
+  --classes NAMES      only objects of these classes, separated by commas
+  --out DIR            where to write NAME${DETECTIONS}, the picture with boxes, labels and masks, and ${RESULTS},
+                       what was found in all of them as COCO's results; default: nothing is written
+  --annotations FILE   a COCO annotation file that lists the pictures: results have its ids of images and categories;
+                       default: pictures are numbered, and categories are the indices of the classes
+  --json               print JSON instead of a table
+${MODEL_OPTIONS_HELP}
+${COMMON_HELP}
 
 Examples:
   convnextv2 detect street.jpg --model ./mask-rcnn --out found
@@ -85,7 +82,7 @@ async function run(args: readonly string[]): Promise<number> {
     const { picture } = input;
     progress(`${picture} (${i + 1} of ${inputs.length})`);
     try {
-      const objects = await detect(picture, { threshold, classes });
+      const objects = await detect(contentOf(input), { threshold, classes });
       const files = values.out === undefined ? [] : [await draw(values.out, input, objects, detect.config)];
       const image_id = ids.get(picture)!;
       results.set(image_id, toResults(objects, { image_id, file_name: picture }, categories));
@@ -103,7 +100,7 @@ async function run(args: readonly string[]): Promise<number> {
     await writeFile(join(values.out, RESULTS), Buffer.from(json(known)));
     if (known.length < all.length) {
       const count = countOf(all.length - known.length, 'object');
-      console.error(oneLine(`${RESULTS}: left out ${count} of classes that ${annotations} has no category for`));
+      note(`${RESULTS}: left out ${count} of classes that ${annotations} has no category for`);
     }
   }
   const { source, backend, trained } = choice;
@@ -115,12 +112,12 @@ async function run(args: readonly string[]): Promise<number> {
 /** Writes the picture of what was found, and gives its file. Throws E_OUTPUT. */
 async function draw(
   out: string,
-  { name, picture }: Input,
+  input: Input,
   objects: readonly DetectedObject[],
   { id2label }: { readonly id2label: Readonly<Record<number, string>> },
 ): Promise<string> {
-  const file = join(out, `${name}${DETECTIONS}`);
-  const drawing = await detectionPicture(await decodeImage(picture), objects, Object.values(id2label));
+  const file = join(out, `${input.name}${DETECTIONS}`);
+  const drawing = await detectionPicture(await decodeImage(contentOf(input)), objects, Object.values(id2label));
   await writeFile(file, await encodePng(drawing));
   return file;
 }

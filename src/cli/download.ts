@@ -1,7 +1,7 @@
 import { licenceNotice } from '../config/known-models.js';
 import { ConvNextV2Error } from '../errors.js';
 import { openSource } from '../weights/source.js';
-import { type Command, json, print, readArgs } from './command.js';
+import { COMMON_HELP, type Command, json, note, print, readArgs } from './command.js';
 import { readSourceOptions, SOURCE_HELP, SOURCE_OPTIONS, takeArguments } from './source-options.js';
 
 const HELP = `Downloads a model into the cache, and prints where its weights are. What is there already is not fetched again.
@@ -11,8 +11,9 @@ Usage: convnextv2 download SOURCE [OPTIONS]
   SOURCE               a model of the Hub (OWNER/NAME), or an https URL of a file
   --json               print JSON
 ${SOURCE_HELP}
+${COMMON_HELP}
 
-HF_TOKEN, HF_ENDPOINT, HF_HOME, HTTPS_PROXY and NO_PROXY are heeded.
+The environment's HF_TOKEN, HF_ENDPOINT, HF_HOME, HTTPS_PROXY and NO_PROXY count.
 
 Example:
   convnextv2 download facebook/convnextv2-tiny-1k-224
@@ -24,7 +25,7 @@ async function run(args: readonly string[]): Promise<number> {
   const { values, positionals } = readArgs(args, OPTIONS);
   const [source] = takeArguments('download', ['SOURCE'], positionals);
   const licence = licenceNotice(source);
-  if (licence !== undefined) console.error(licence);
+  if (licence !== undefined) note(licence);
   const opened = await openSource(source, readSourceOptions(values));
   const checkpoint = await opened.openCheckpoint?.();
   if (!checkpoint) {

@@ -7,24 +7,24 @@ import { type CocoId, type CocoKind, type CocoResult, shorten } from '../metrics
 import { evaluateCoco } from '../metrics/coco-eval.js';
 import type { DetectedObject, ObjectDetectionPipeline } from '../tasks/detection.js';
 import { pipeline } from '../tasks/pipeline.js';
-import { type Command, json, oneLine, print, progress, readArgs, table } from './command.js';
-import { chooseModel, MODEL_OPTIONS, openModel, warnUntrained } from './model.js';
+import { COMMON_HELP, type Command, json, note, print, progress, readArgs, table } from './command.js';
+import { chooseModel, MODEL_HELP, MODEL_OPTIONS, MODEL_OPTIONS_HELP, openModel, warnUntrained } from './model.js';
 
 const HELP = `Measures how well a detector does, by COCO's average precision, to the numbers of pycocotools.
 
 Usage: convnextv2 eval-detection ANNOTATIONS --results FILE [OPTIONS]
        convnextv2 eval-detection ANNOTATIONS --model SOURCE --images DIR [OPTIONS]
 
-  ANNOTATIONS     a COCO annotation file
-  --results FILE  what was found, as a COCO results file: as detect --out writes it
-  --model SOURCE  as for detect; its classes are matched with the categories by their names,
-                  and stderr says which categories it does not know
-  --images DIR    where the pictures of the annotations are; all of them are read and their sizes compared first
-  --masks         measure masks; default: boxes
-  --config NAME   in place of the weights' own: a file, or the name of a config that ships
-  --seed N        for fresh weights; default 0
-  --backend NAME  auto, simd, tensorflow, cpu; default auto
-  --json          print JSON instead of a table
+  ANNOTATIONS          a COCO annotation file
+  --results FILE       what was found, as a COCO results file: as detect --out writes it
+${MODEL_HELP};
+                       its classes are matched with the categories by their names, and stderr says which categories it
+                       does not know
+  --images DIR         where the pictures of the annotations are; all of them are read and their sizes compared first
+  --masks              measure masks; default: boxes
+  --json               print JSON instead of a table
+${MODEL_OPTIONS_HELP}
+${COMMON_HELP}
 
 AP is the mean over overlaps of 0.5 to 0.95, AP50 and AP75 at one, APs, APm and APl of small, medium and large objects;
 AR1, AR10 and AR100 are recalls with so many objects a picture. -1 stands where there is nothing to measure by.
@@ -68,7 +68,7 @@ async function run(args: readonly string[]): Promise<number> {
 /** In one line, and without what could steer a terminal. */
 const onWarning = (message: string): void => {
   progress('');
-  console.error(oneLine(message));
+  note(message);
 };
 
 /**

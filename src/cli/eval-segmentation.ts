@@ -4,24 +4,23 @@ import { SegformerImageProcessor } from '../image/segformer-processor.js';
 import { createMeanIoU, type SegmentationScores } from '../metrics/mean-iou.js';
 import { segmentImage } from '../tasks/segmentation.js';
 import { AutoModelForSemanticSegmentation } from '../weights/auto.js';
-import { type Command, json, print, progress, readArgs, table } from './command.js';
-import { chooseModel, MODEL_OPTIONS, openModel, warnUntrained } from './model.js';
+import { COMMON_HELP, type Command, json, print, progress, readArgs, table } from './command.js';
+import { chooseModel, MODEL_HELP, MODEL_OPTIONS, MODEL_OPTIONS_HELP, openModel, warnUntrained } from './model.js';
 import { readViews, VIEW_HELP, VIEW_OPTIONS } from './views.js';
 
 const HELP = `Measures how well a segmenter does on pictures with labels, as mmsegmentation measures it.
 
 Usage: convnextv2 eval-segmentation FOLDER --model SOURCE [OPTIONS]
 
-  FOLDER             laid out as ADE20K's SceneParsing: images/SPLIT/NAME.jpg and annotations/SPLIT/NAME.png, whose
-                     values are 0 for nothing and 1 more than the index of the class (see --zero-is-a-class)
-  --model SOURCE     as for segment
-  --split SPLIT      default validation
-  --zero-is-a-class  the values of the labels are the indices of the classes, and 255 is nothing
+  FOLDER               laid out as ADE20K's SceneParsing: images/SPLIT/NAME.jpg and annotations/SPLIT/NAME.png, whose
+                       values are 0 for nothing and 1 more than the index of the class (see --zero-is-a-class)
+${MODEL_HELP}
+  --split SPLIT        default validation
+  --zero-is-a-class    the values of the labels are the indices of the classes, and 255 is nothing
 ${VIEW_HELP}
-  --config NAME      in place of the weights' own: a file, or the name of a config that ships
-  --seed N           for fresh weights; default 0
-  --backend NAME     auto, simd, tensorflow, cpu; default auto
-  --json             print JSON instead of a table
+  --json               print JSON instead of a table
+${MODEL_OPTIONS_HELP}
+${COMMON_HELP}
 
 mIoU is the mean over the classes of intersection over union, aAcc the share of all pixels that were given their class,
 mAcc the mean of that over the classes. Classes that no pixel is of or was given have no share, and count for nothing.
@@ -47,9 +46,9 @@ async function run(args: readonly string[]): Promise<number> {
   }
   const choice = await chooseModel('eval-segmentation', positionals, values);
   const pictures = await findLabelledPictures(positionals[0], values.split);
-  const processor = await SegformerImageProcessor.fromPretrained(choice.source);
+  const processor = await SegformerImageProcessor.fromPretrained(choice.source, choice.options);
   const model = await openModel(choice, (source, options) =>
-    AutoModelForSemanticSegmentation.fromPretrained(source, options),
+    AutoModelForSemanticSegmentation.fromPretrained(source, { ...options, strict: 'model' }),
   );
   const { numLabels, id2label } = model.config;
   const counting = { numClasses: numLabels, reduceLabels: !values['zero-is-a-class'] };

@@ -47,7 +47,7 @@ ${MODEL_OPTIONS_HELP.replace('--format NAME       ', '--source-format NAME')}
 ${COMMON_HELP}
 
 Examples:
-  convnextv2 features cat.png --model facebook/convnextv2-tiny-1k-224 --out-features stage2,stage3,stage4 --out features --picture
+  convnextv2 features cat.png --model facebook/convnextv2-tiny-1k-224 --out-features stage3,stage4 --out features
   convnextv2 features photos --model ./convnextv2-tiny --pool --out features --format parquet
   convnextv2 features *.jpg --model convnextv2-atto --random-weights --json
 `;

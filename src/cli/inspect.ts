@@ -1,6 +1,6 @@
 import { ConvNextV2Error, show } from '../errors.js';
 import { inspectModel, type ModelInspection } from '../tasks/inspect.js';
-import { type Command, json, print, readArgs, table } from './command.js';
+import { COMMON_HELP, type Command, json, print, readArgs, table } from './command.js';
 import { readSourceOptions, SOURCE_HELP, SOURCE_OPTIONS, takeArguments } from './source-options.js';
 
 const HELP = `Shows what a model is: stages, strides, channels, parameters, and the arithmetic at a given size.
@@ -12,6 +12,7 @@ Usage: convnextv2 inspect SOURCE [OPTIONS]
   --names              also list the tensors of the checkpoint
   --json               print JSON instead of a table
 ${SOURCE_HELP}
+${COMMON_HELP}
 
 Examples:
   convnextv2 inspect convnextv2-tiny

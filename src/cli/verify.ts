@@ -1,6 +1,6 @@
 import { ConvNextV2Error, show } from '../errors.js';
 import { verifyCheckpoints } from '../tasks/verify.js';
-import { type Command, json, print, readArgs } from './command.js';
+import { COMMON_HELP, type Command, json, print, readArgs } from './command.js';
 import { readSourceOptions, SOURCE_HELP, SOURCE_OPTIONS, takeArguments } from './source-options.js';
 
 const HELP = `Compares the tensors of two checkpoints, whatever their containers and namings. The exit code is 1 where they differ.
@@ -10,6 +10,7 @@ Usage: convnextv2 verify SOURCE_A SOURCE_B [OPTIONS]
   --tolerance NUMBER   the largest difference of two values that passes; default 0
   --json               print JSON
 ${SOURCE_HELP}
+${COMMON_HELP}
 
 Example:
   convnextv2 verify convnextv2_atto_1k_224_ema.pt facebook/convnextv2-atto-1k-224

@@ -14,13 +14,13 @@ export const VIEW_OPTIONS = {
 
 /** Their help. */
 export const VIEW_HELP = `\
-  --slide            by windows over the picture at its own size, the mean where they overlap; default: at once, at the
-                     size that the image processor of the model gives it
-  --crop N           the sides of the windows, in pixels; default 512
-  --stride N         from window to window; default two thirds of --crop
-  --shortest-edge N  --slide brings the shorter side to this first
-  --scales LIST      the mean over several sizes, as 0.75,1,1.25
-  --flip             the mean with the picture mirrored`;
+  --slide              by windows over the picture at its own size, the mean where they overlap; default: at once, at the
+                       size that the image processor of the model gives it
+  --crop N             the sides of the windows, in pixels; default 512
+  --stride N           from window to window; default two thirds of --crop
+  --shortest-edge N    --slide brings the shorter side to this first
+  --scales LIST        the mean over several sizes, as 0.75,1,1.25
+  --flip               the mean with the picture mirrored`;
 
 interface ViewValues {
   readonly slide: boolean;
