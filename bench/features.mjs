@@ -25,7 +25,7 @@ const { detail } = await useBackend(backend);
 const rows = [];
 for (const size of sizes) {
   const source = `convnextv2-${size}`;
-  const model = await AutoModel.fromPretrained(source, { seed: 0 });
+  const model = await AutoModel.fromConfig(source, { seed: 0 });
   const processor = await AutoImageProcessor.fromPretrained(source);
   const { pixelValues } = await processor.preprocess(picture);
   const paths = Array(pictures).fill(picture);

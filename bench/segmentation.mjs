@@ -35,7 +35,7 @@ const job = (forward) => ({
 
 const rows = [];
 for (const size of sizes) {
-  const model = await createModel(`upernet_convnextv2-${size}`, { seed: 0 });
+  const model = await createModel(`upernet_convnextv2-${size}`, { weights: 'random', seed: 0 });
   const pixels = tf.randomNormal([1, side, side, 3], 0, 1, 'float32', 0);
   const jobs = [
     job(() => model.forward(pixels)),

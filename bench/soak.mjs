@@ -15,7 +15,7 @@ const next = (below) => {
 
 const open = async (size) => {
   await useBackend('simd');
-  return AutoBackbone.fromPretrained(`convnextv2-${size}`, { seed: 0, outFeatures: ['stage2', 'stage4'] });
+  return AutoBackbone.fromConfig(`convnextv2-${size}`, { seed: 0, outFeatures: ['stage2', 'stage4'] });
 };
 
 function forward(backbone) {

@@ -39,7 +39,12 @@ async function measured(what, run) {
 await measured('none, for 2 s', () => pause(2000));
 rows[0]['pictures/s'] = '';
 for (const worker of [true, false]) {
-  const features = await pipeline('image-feature-extraction', `convnextv2-${size}`, { pool: 'mean', seed: 0, worker });
+  const features = await pipeline('image-feature-extraction', `convnextv2-${size}`, {
+    pool: 'mean',
+    weights: 'random',
+    seed: 0,
+    worker,
+  });
   await features(Array(batch).fill(picture)); // warms up
   const run = () => features(Array(pictures).fill(picture), { batchSize: batch });
   await measured(worker ? 'in a worker' : 'in this thread', run);

@@ -51,7 +51,7 @@ function denseHead(specs: readonly FeatureSpec[]) {
   return { forward, parameters: scope.parameters };
 }
 
-const backbone = await ConvNextV2Backbone.fromPretrained('convnextv2-atto', {
+const backbone = await ConvNextV2Backbone.fromConfig('convnextv2-atto', {
   outFeatures: ['stage1', 'stage2'],
   seed: 1,
 });

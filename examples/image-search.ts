@@ -58,7 +58,12 @@ async function describe(pictures: readonly Picture[]): Promise<readonly Describe
   const processor = new ConvNextImageProcessor({ ...settings, size: SIDE });
   const images = pictures.map(({ image }) => image);
   const described: Described[] = [];
-  for await (const { maps, error } of extractFeatures(SOURCE, images, { pool: 'mean', seed: 0, processor })) {
+  for await (const { maps, error } of extractFeatures(SOURCE, images, {
+    pool: 'mean',
+    weights: 'random',
+    seed: 0,
+    processor,
+  })) {
     const picture = pictures[described.length];
     if (error) throw new Error(`${picture.name}: ${error.message}`, { cause: error });
     described.push({ ...picture, features: maps[0].data });

@@ -21,7 +21,10 @@ const OPTIONS = { json: { type: 'boolean', default: false } } as const;
 
 /** What a row says of a model, below its source. */
 function detailsOf({ config, naming, resolution, pretraining, trainedOn, top1, mIoU, licence }: KnownModel): string {
-  const trained = [pretraining, trainedOn].filter((part) => part !== undefined).join(', then ').replaceAll('ImageNet', 'IN');
+  const trained = [pretraining, trainedOn]
+    .filter((part) => part !== undefined)
+    .join(', then ')
+    .replaceAll('ImageNet', 'IN');
   const scores = [top1 && `top-1 ${top1.toFixed(1)}`, mIoU && `mIoU ${mIoU.toFixed(1)}`];
   const parts = [config, naming, resolution && `${resolution} px`, trained, ...scores, licence];
   return parts.filter(Boolean).join('; ');

@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { ensureBackend } from '../backend/use-backend.js';
 import type { HubOptions } from '../weights/hub/settings.js';
 import { checkOptions } from '../weights/pretrained-options.js';
-import { openPreprocessor } from '../weights/source.js';
+import { openPreprocessor, savePreprocessor } from '../weights/source.js';
 import type { ImageSource } from './image-source.js';
 import { type ImageLimits, readLimits } from './limits.js';
 import type { PilFilter } from './pil-resize.js';
@@ -67,6 +67,11 @@ export class ConvNextImageProcessor implements ImageProcessorSettings {
   toJSON(): Readonly<Record<string, unknown>> {
     const file = { ...this.#otherKeys, image_processor_type: 'ConvNextImageProcessor', ...toFile({ ...this }) };
     return Object.fromEntries(Object.entries(file).sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** Writes preprocessor_config.json into a folder, which is made where it is missing. Throws E_OUTPUT, E_ARGUMENT. */
+  savePretrained(folder: string): Promise<void> {
+    return savePreprocessor(folder, this.toJSON());
   }
 
   /**

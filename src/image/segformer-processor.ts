@@ -6,7 +6,7 @@ import type { Layout } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
 import type { HubOptions } from '../weights/hub/settings.js';
 import { checkOptions } from '../weights/pretrained-options.js';
-import { openPreprocessor, shippedPreprocessor } from '../weights/source.js';
+import { openPreprocessor, savePreprocessor, shippedPreprocessor } from '../weights/source.js';
 import type { ImageSource } from './image-source.js';
 import { checkPixels, type ImageLimits, readLimits } from './limits.js';
 import { PIL_FILTERS, type PilFilter, readPilFilter, resizePil } from './pil-resize.js';
@@ -96,6 +96,11 @@ export class SegformerImageProcessor implements ValueSettings {
   toJSON(): Readonly<Record<string, unknown>> {
     const file = { ...this.#otherKeys, image_processor_type: SEGFORMER_NAMES[0], ...toFile({ ...this }) };
     return Object.fromEntries(Object.entries(file).sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** Writes preprocessor_config.json into a folder, which is made where it is missing. Throws E_OUTPUT, E_ARGUMENT. */
+  savePretrained(folder: string): Promise<void> {
+    return savePreprocessor(folder, this.toJSON());
   }
 
   /**

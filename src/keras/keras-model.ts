@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { Layout, LoadReport, Parameters } from '../contracts.js';
 import type { ModelOutput } from '../nn/outputs.js';
-import type { ModelConfig, ModelOptions, PretrainedOptions } from '../weights/pretrained-model.js';
+import type { FreshOptions, ModelConfig, PretrainedOptions, SaveOptions } from '../weights/pretrained-model.js';
 import type { CallOptions, KerasForm, Wrapped } from './form.js';
 import { unpackInputs } from './inputs.js';
 import { toLayersModel } from './layers-model.js';
@@ -37,13 +37,13 @@ export abstract class KerasModel<Config extends ModelConfig, Fields, Options ext
     return new this(await this.form.Model.fromPretrained(source, options));
   }
 
-  /** Makes a model with fresh weights. */
+  /** Makes a model with fresh weights: of a config, or of the config of a source. */
   static async fromConfig<C extends ModelConfig, F, O extends CallOptions, K>(
     this: KerasClass<C, F, O, K>,
-    config: C,
-    options?: ModelOptions,
+    config: C | string | URL,
+    options?: FreshOptions,
   ): Promise<K> {
-    return new this(await this.form.Model.fromConfig(config, options));
+    return new this(await this.form.Model.fromConfig(config as C, options));
   }
 
   get config(): Config {
@@ -84,8 +84,8 @@ export abstract class KerasModel<Config extends ModelConfig, Fields, Options ext
   }
 
   /** Writes config.json, model.safetensors and preprocessor_config.json, for transformers and this package. Throws E_OUTPUT. */
-  savePretrained(folder: string): Promise<void> {
-    return this.#model.savePretrained(folder);
+  savePretrained(folder: string, options?: SaveOptions): Promise<void> {
+    return this.#model.savePretrained(folder, options);
   }
 
   /** Frees the weights. Neither this model nor a `tf.LayersModel` made from it can be used afterwards. */

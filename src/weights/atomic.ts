@@ -48,3 +48,10 @@ export async function makeFolder(folder: string): Promise<void> {
     if (!(await isThere())) throw asOutputError(cause, folder, 'a folder to write to');
   });
 }
+
+/** Writes a file of JSON, whole or not at all. Throws E_OUTPUT. */
+export function writeJson(path: string, value: unknown): Promise<void> {
+  return writeFileAtomically(path, async (handle) => {
+    await handle.writeFile(`${JSON.stringify(value, null, 2)}\n`);
+  });
+}

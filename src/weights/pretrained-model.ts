@@ -12,10 +12,10 @@ import type {
   Selection,
   Strict,
 } from '../contracts.js';
-import { ConvNextV2Error, requireThat } from '../errors.js';
+import { ConvNextV2Error, checkKnown, requireThat } from '../errors.js';
 import { createScope } from '../nn/scope.js';
 import type { Registry } from '../registry.js';
-import { makeFolder, writeFileAtomically } from './atomic.js';
+import { makeFolder, writeJson } from './atomic.js';
 import { hasClasses, withClasses } from './classes.js';
 import { openConfigured } from './derive.js';
 import { toBytes } from './dtypes.js';
@@ -30,7 +30,7 @@ import {
   type PretrainedOptions,
 } from './pretrained-options.js';
 import { renameCheckpoint } from './rename.js';
-import { imageNetPreprocessor, type ModelSource } from './source.js';
+import { checkFolder, imageNetPreprocessor, type ModelSource, savePreprocessor } from './source.js';
 import { writeSafetensors } from './write-safetensors.js';
 
 export type { FreshOptions, ModelOptions, PretrainedOptions };
@@ -39,6 +39,12 @@ export type { FreshOptions, ModelOptions, PretrainedOptions };
 export interface ModelConfig {
   readonly imageSize?: number | readonly [number, number];
   toJSON(): Readonly<Record<string, unknown>>;
+}
+
+/** Options of `savePretrained`. */
+export interface SaveOptions {
+  /** What prepares the model's pictures. Default: that of the source, or ImageNet's. */
+  readonly processor?: { toJSON(): Readonly<Record<string, unknown>> };
 }
 
 /** How a kind of model is made: what a plugin and a model class have in common. */
@@ -135,15 +141,19 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
 
   /**
    * Writes config.json, model.safetensors and preprocessor_config.json, as transformers reads them, into a folder (made
-   * where it is not there). Each file is replaced whole or not at all. Throws E_OUTPUT, E_ARGUMENT for what is no path,
-   * E_CONFIG where the config has a function, E_DISPOSED.
+   * where it is not there). Each file is replaced whole or not at all. The preprocessor is that of the source, unless a `processor`
+   * is given. Throws E_OUTPUT, E_ARGUMENT for a wrong argument, E_CONFIG where the config has a function, E_DISPOSED.
    */
-  async savePretrained(folder: string): Promise<void> {
-    requireThat('folder', typeof folder === 'string' && folder !== '', 'the path of a folder', folder);
+  async savePretrained(folder: string, options: SaveOptions = {}): Promise<void> {
+    checkFolder(folder);
+    checkKnown(options, ['processor']);
+    const { processor } = options;
+    const isProcessor = processor === undefined || typeof processor?.toJSON === 'function';
+    requireThat('processor', isProcessor, 'an image processor', processor);
     // the config of a source in half precision says so, and transformers would read what is written here as that
     const { torch_dtype, ...own } = this.config.toJSON();
     const config = { ...own, dtype: 'float32', architectures: [this.constructor.name] };
-    const preprocessor = this.#preprocessor ?? (await this.defaultPreprocessor());
+    const preprocessor = processor?.toJSON() ?? this.#preprocessor ?? (await this.defaultPreprocessor());
     await makeFolder(folder);
     const tensors = [...this.parameters.values()].map((parameter) => ({
       name: parameter.name,
@@ -157,7 +167,7 @@ export abstract class PretrainedModel<Config extends ModelConfig> {
       },
     }));
     await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
-    if (preprocessor !== undefined) await writeJson(join(folder, 'preprocessor_config.json'), preprocessor);
+    if (preprocessor !== undefined) await savePreprocessor(folder, preprocessor);
     await writeJson(join(folder, 'config.json'), config);
   }
 
@@ -241,11 +251,4 @@ export async function buildModel<C, M>(
   } finally {
     await checkpoint?.close();
   }
-}
-
-/** Writes a file of JSON, whole or not at all. Throws E_OUTPUT. */
-export function writeJson(path: string, value: unknown): Promise<void> {
-  return writeFileAtomically(path, async (handle) => {
-    await handle.writeFile(`${JSON.stringify(value, null, 2)}\n`);
-  });
 }

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { packageFile, shippedConfigNames, shippedConfigPath } from '../config/package-files.js';
 import { readJsonFile } from '../config/read-json.js';
 import type { Checkpoint, ConfigOrigin } from '../contracts.js';
-import { ConvNextV2Error, didYouMean, show } from '../errors.js';
+import { ConvNextV2Error, didYouMean, requireThat, show } from '../errors.js';
+import { makeFolder, writeJson } from './atomic.js';
 import { readShardNames } from './checkpoint.js';
 import { openRepository, type Repository } from './hub/repository.js';
 import type { HubOptions } from './hub/settings.js';
@@ -168,6 +169,18 @@ async function weightsIn(folder: string): Promise<string> {
     got: hasConfig ? 'none of them' : `no ${CONFIG}`,
     suggestion: hasConfig ? `for fresh weights, give ${join(folder, CONFIG)}` : undefined,
   });
+}
+
+/** Throws E_ARGUMENT for a folder to write to that is not a path. */
+export function checkFolder(folder: unknown): void {
+  requireThat('folder', typeof folder === 'string' && folder !== '', 'the path of a folder', folder);
+}
+
+/** Writes preprocessor_config.json into a folder, which is made where it is missing. Throws E_OUTPUT, E_ARGUMENT. */
+export async function savePreprocessor(folder: string, json: unknown): Promise<void> {
+  checkFolder(folder);
+  await makeFolder(folder);
+  await writeJson(join(folder, PREPROCESSOR), json);
 }
 
 /** A preprocessor_config.json that ships with the package. */
