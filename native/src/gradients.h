@@ -42,6 +42,7 @@ static void convolutionInput(const Geometry &g, const float *dy, const float *fi
         memcpy(slopes.get() + targets.size() * g.outWidth * g.to, dy + (line / g.height * g.outHeight + row) * g.outWidth * g.to, g.outWidth * g.to * sizeof(float));
         targets.push_back(dx + line * g.width * c);
       }
+      if (targets.empty()) continue;
       const long right = tap % g.kernelWidth * g.dilationX - g.left;
       gemm(slopes.get(), g.to, (long)targets.size() * g.outWidth, packed.get() + tap * size, g.to, c, cut.firstVector(task), cut.lastVector(task),
            eachVector([&](long i, long v, vf s) {

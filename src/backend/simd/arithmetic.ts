@@ -94,18 +94,23 @@ const addN: Simd = (backend, inputs) => {
   });
 };
 
-/** (x - mean) * scale / sqrt(variance + epsilon) + offset, of vectors for the last axis. */
+/** (x - mean) * scale / sqrt(variance + epsilon) + offset, of tensors that begin anew along x where they are smaller. */
 const batchNorm: Simd = (backend, { x, mean, variance, scale, offset }, { varianceEpsilon = 0.001 }) => {
-  const channels = x.shape.at(-1);
-  const vectors = [mean, variance, scale, offset].filter((vector) => vector);
-  if (!allFloat(x, ...vectors) || vectors.some(({ shape }) => shape.join() !== String(channels))) return undefined;
-  const scales = scale ? backend.floats(scale) : undefined;
-  const factors = backend.floats(variance).map((value, c) => (scales?.[c] ?? 1) / Math.sqrt(value + varianceEpsilon));
-  const axes = broadcastAxes(x.shape, mean.shape)!;
+  const size = tf.util.sizeFromShape(x.shape);
+  const others = [mean, variance, scale, offset].filter((other) => other);
+  const fit = others.every(({ shape }) => size % tf.util.sizeFromShape(shape) === 0);
+  if (!allFloat(x, ...others) || !fit) return undefined;
+  const { native } = backend;
+  const axesOf = ({ length }: Float32Array) => broadcastAxes([size / length, length], [length])!;
+  const deviations = backend.floats(variance).map((value) => value + varianceEpsilon);
+  native.unary(UNARY.Sqrt, deviations, deviations);
   return backend.output(x.shape, (out) => {
-    backend.native.binary(BINARY.Sub, backend.floats(x), backend.floats(mean), axes, out);
-    backend.native.binary(BINARY.Multiply, out, factors, axes, out);
-    if (offset) backend.native.binary(BINARY.Add, out, backend.floats(offset), axes, out);
+    const apply = (op: number, values: Float32Array, from = out) =>
+      native.binary(op, from, values, axesOf(values), out);
+    apply(BINARY.Sub, backend.floats(mean), backend.floats(x));
+    if (scale) apply(BINARY.Multiply, backend.floats(scale));
+    apply(BINARY.RealDiv, deviations);
+    if (offset) apply(BINARY.Add, backend.floats(offset));
   });
 };
 
