@@ -4,16 +4,34 @@
 #include "pooling.h"
 #include "training.h"
 
+/** Floats of patches that are held at once: 16 MB. */
+static const long PATCH_FLOATS = 1 << 22;
+
 /** The filter's gradient [kernelHeight, kernelWidth, channels, to]: what lay under each output, turned, times what came out there. */
 static void convolutionFilter(const Geometry &g, const float *x, const float *dy, float *out) {
-  const long k = g.kernelHeight * g.kernelWidth * g.channels;
+  const long k = g.kernelHeight * g.kernelWidth * g.channels, rows = g.n * g.outHeight * g.outWidth;
   // 1x1: the map as it lies
-  if (isPointwise(g)) return matMulTransposed(x, dy, g.n * g.height * g.width, k, g.to, out);
-  transposedProduct(g.n * g.outHeight * g.outWidth, k, g.to, dy, out, [&](long i, float *patch) {
-    const long row = i / g.outWidth;
-    gather(g, x + row / g.outHeight * g.height * g.width * g.channels, row % g.outHeight, i % g.outWidth, patch);
-    return patch;
-  });
+  if (isPointwise(g)) return matMulTransposed(x, dy, rows, k, g.to, out);
+  const long width = roundUp(k, TURNED_COLUMNS);
+  const long together = std::clamp(PATCH_FLOATS / width / SUM_ROWS * SUM_ROWS, SUM_ROWS, roundUp(rows, SUM_ROWS));
+  const Scratch patches = scratch(width * together);
+  for (long first = 0; first < rows; first += together) {
+    const long count = std::min(together, rows - first), step = SUM_ROWS / 8;
+    parallel((count + step - 1) / step, [&](long task) {
+      const Scratch room = scratch(k);
+      for (long i = task * step; i < std::min(count, (task + 1) * step); i++) {
+        const long row = (first + i) / g.outWidth;
+        // a patch that is no wider goes where it belongs at once
+        float *to = patches.get() + i * TURNED_COLUMNS, *patch = k > TURNED_COLUMNS ? room.get() : to;
+        gather(g, x + row / g.outHeight * g.height * g.width * g.channels, row % g.outHeight, (first + i) % g.outWidth, patch);
+        for (long c = 0; c < k && patch != to; c += TURNED_COLUMNS) copy(patch + c, std::min(TURNED_COLUMNS, k - c), to + c * together);
+      }
+    });
+    const Scratch packed = packBlocks(dy + first * g.to, count, g.to);
+    addTransposed(count, k, g.to, packed.get(), first == 0, out, [&](long c, long from, long, float *) -> Columns {
+      return {patches.get() + c * together + from * TURNED_COLUMNS, TURNED_COLUMNS};
+    });
+  }
 }
 
 /** The row of outputs that tap `tap` of a kernel joins with row `row` of the input along one axis; -1 for none. */

@@ -20,51 +20,63 @@ static void addPartial(const float *partial, long blocks, long n, float *out) {
 
 /** Columns of A that are turned together. */
 static const long TURNED_COLUMNS = 48;
-/** Floats of A that are held turned at once: 16 MB. */
-static const long TURNED_FLOATS = 1 << 22;
 
-/**
- * out [k, n] = A^T b, A [rows, k], b [rows, n]: the gradient of a weight matrix. row(i, room) gives row i of A, which it may write to
- * `room`, k floats.
- */
-template <class Row> static void transposedProduct(long rows, long k, long n, const float *b, float *out, Row row) {
-  const long vectors = roundUp(n, LANES) / LANES, width = vectors * LANES, groups = (k + TURNED_COLUMNS - 1) / TURNED_COLUMNS;
-  const long together = std::clamp(TURNED_FLOATS / (groups * TURNED_COLUMNS) / SUM_ROWS * SUM_ROWS, SUM_ROWS, roundUp(rows, SUM_ROWS));
-  const Scratch turned = scratch(groups * together * TURNED_COLUMNS), packed = scratch(together * width);
-  std::vector<long> starts;
-  eachPanel(n, 0, vectors, [&](long v, int) { starts.push_back(v); });
-  memset(out, 0, k * n * sizeof(float));
-  for (long first = 0; first < rows; first += together) {
-    const long count = std::min(together, rows - first), blocks = (count + SUM_ROWS - 1) / SUM_ROWS, step = SUM_ROWS / 8;
-    parallel((count + step - 1) / step, [&](long task) {
-      const Scratch room = scratch(k);
-      for (long i = task * step; i < std::min(count, (task + 1) * step); i++) {
-        const float *a = row(first + i, room.get());
-        for (long c = 0; c < k; c += TURNED_COLUMNS) copy(a + c, std::min(TURNED_COLUMNS, k - c), turned.get() + c * together + i * TURNED_COLUMNS);
-      }
-    });
-    parallel(blocks, [&](long block) {
-      const long from = block * SUM_ROWS, to = std::min(count, from + SUM_ROWS);
-      packPanels(b + (first + from) * n, to - from, n, n, 1, packed.get() + from * width);
-    });
-    // each task has all of the sum for its own part of out
-    parallel(groups * (long)starts.size(), [&](long task) {
-      const long c = task % groups * TURNED_COLUMNS, v = starts[task / groups];
-      for (long from = 0; from < count; from += SUM_ROWS) {
-        const long depth = std::min(count - from, SUM_ROWS);
-        gemm<true>(turned.get() + c * together + from * TURNED_COLUMNS, TURNED_COLUMNS, std::min(TURNED_COLUMNS, k - c),
-                   packed.get() + from * width, depth, n, v, v + 1, eachVector([=](long i, long at, vf s) {
-                     float *y = out + (c + i) * n + at * LANES;
-                     const long left = n - at * LANES;
-                     storeWithin(y, loadWithin(y, left) + s, left);
-                   }));
-      }
-    });
-  }
+/** Columns of a matrix, and how far apart its rows lie. */
+struct Columns {
+  const float *a;
+  long lda;
+};
+
+/** b [rows, n], each block of SUM_ROWS packed. */
+static Scratch packBlocks(const float *b, long rows, long n) {
+  const long width = roundUp(n, LANES), blocks = (rows + SUM_ROWS - 1) / SUM_ROWS;
+  Scratch packed = scratch(rows * width);
+  parallel(blocks, [&](long block) {
+    const long from = block * SUM_ROWS, to = std::min(rows, from + SUM_ROWS);
+    packPanels(b + from * n, to - from, n, n, 1, packed.get() + from * width);
+  });
+  return packed;
 }
 
+/**
+ * Adds A^T b to out [k, n], or writes it there where `isFirst`; A [rows, k], b [rows, n], packed by blocks. columns(c, from, depth, room)
+ * gives TURNED_COLUMNS columns of A from column c on, `depth` rows from row `from` on: as they lie, or written to `room`, side by side,
+ * where they are read often enough, which is where that is not null.
+ */
+template <class Gather> static void addTransposed(long rows, long k, long n, const float *packed, bool isFirst, float *out, Gather columns) {
+  const long vectors = roundUp(n, LANES) / LANES, width = vectors * LANES, groups = (k + TURNED_COLUMNS - 1) / TURNED_COLUMNS;
+  std::vector<long> starts;
+  eachPanel(n, 0, vectors, [&](long v, int) { starts.push_back(v); });
+  // each task has all of the sum for its own part of out
+  const long panels = (long)starts.size(), sets = std::clamp((WANTED_TASKS + groups - 1) / groups, 1L, panels);
+  parallel(groups * sets, [&](long task) {
+    const long c = task % groups * TURNED_COLUMNS, first = panels * (task / groups) / sets, last = panels * (task / groups + 1) / sets;
+    const Scratch room = scratch(last - first > 1 ? SUM_ROWS * TURNED_COLUMNS : 0);
+    for (long from = 0; from < rows; from += SUM_ROWS) {
+      const long depth = std::min(rows - from, SUM_ROWS);
+      const Columns turned = columns(c, from, depth, last - first > 1 ? room.get() : nullptr);
+      const bool isWritten = isFirst && from == 0;
+      for (long p = first; p < last; p++) {
+        gemm<true>(turned.a, turned.lda, std::min(TURNED_COLUMNS, k - c), packed + from * width, depth, n, starts[p], starts[p] + 1,
+                   eachVector([=](long i, long at, vf s) {
+                     float *y = out + (c + i) * n + at * LANES;
+                     const long left = n - at * LANES;
+                     storeWithin(y, isWritten ? s : loadWithin(y, left) + s, left);
+                   }));
+      }
+    }
+  });
+}
+
+/** out [k, n] = a^T b, a [rows, k], b [rows, n]: the gradient of a weight matrix. */
 static void matMulTransposed(const float *a, const float *b, long rows, long k, long n, float *out) {
-  transposedProduct(rows, k, n, b, out, [=](long i, float *) { return a + i * k; });
+  const Scratch packed = packBlocks(b, rows, n);
+  addTransposed(rows, k, n, packed.get(), true, out, [=](long c, long from, long depth, float *room) -> Columns {
+    if (!room) return {a + from * k + c, k};
+    const long count = std::min(TURNED_COLUMNS, k - c);
+    for (long i = 0; i < depth; i++) copy(a + (from + i) * k + c, count, room + i * TURNED_COLUMNS);
+    return {room, TURNED_COLUMNS};
+  });
 }
 
 /** dx of a depthwise 7x7 convolution: the same of dy with the taps turned round. `flipped` is packed. */
@@ -77,9 +89,9 @@ static void depthwiseInput(const float *dy, long n, const Map &map, const float 
   });
 }
 
-/** Part of the filter's gradient: one row of taps, one group of channels, all positions. `fixed` is the kernel's width, or 0 for any. */
+/** Part of the filter's gradient: one row of taps, one group of channels, all positions. `fixed` is the width of a kernel without dilation, or 0 for any. */
 template <int fixed, class V> INLINE void depthwiseTaps(const float *x, const float *dy, const Geometry &g, long row, long c, float *out) {
-  const long width = fixed ? fixed : g.kernelWidth, stride = g.channels;
+  const long width = fixed ? fixed : g.kernelWidth, dilation = fixed ? 1 : g.dilationX, stride = g.channels;
   // a width that is not known goes tap by tap
   const long together = fixed ? fixed : 1;
   for (long tap = 0; tap < width; tap += together) {
@@ -90,12 +102,12 @@ template <int fixed, class V> INLINE void depthwiseTaps(const float *x, const fl
       const float *in = x + (line / g.outHeight * g.height + h) * g.width * stride + c, *d = dy + line * g.outWidth * stride + c;
       for (long w = 0; w < g.outWidth; w++) {
         const V slope = load<V>(d + w * stride);
-        const long first = w * g.strideX - g.left + tap * g.dilationX;
-        if (first >= 0 && first + (together - 1) * g.dilationX < g.width) {
-          UNROLL for (int s = 0; s < together; s++) sums[s] += slope * load<V>(in + (first + s * g.dilationX) * stride);
+        const long first = w * g.strideX - g.left + tap * dilation;
+        if (first >= 0 && first + (together - 1) * dilation < g.width) {
+          UNROLL for (int s = 0; s < together; s++) sums[s] += slope * load<V>(in + (first + s * dilation) * stride);
         } else {
           UNROLL for (int s = 0; s < together; s++) {
-            const long column = first + s * g.dilationX;
+            const long column = first + s * dilation;
             if ((unsigned long)column < (unsigned long)g.width) sums[s] += slope * load<V>(in + column * stride);
           }
         }
@@ -111,8 +123,8 @@ static void depthwiseAnyFilter(const Geometry &g, const float *x, const float *d
   parallel(groups * g.kernelHeight, [&](long task) {
     const long from = task / g.kernelHeight * LANES, count = std::min<long>(LANES, g.channels - from), row = task % g.kernelHeight;
     eachGroup(count, [&](long c, auto v) {
-      if (g.kernelWidth == KERNEL) depthwiseTaps<KERNEL, decltype(v)>(x, dy, g, row, from + c, out);
-      else if (g.kernelWidth == 3) depthwiseTaps<3, decltype(v)>(x, dy, g, row, from + c, out);
+      if (g.kernelWidth == KERNEL && g.dilationX == 1) depthwiseTaps<KERNEL, decltype(v)>(x, dy, g, row, from + c, out);
+      else if (g.kernelWidth == 3 && g.dilationX == 1) depthwiseTaps<3, decltype(v)>(x, dy, g, row, from + c, out);
       else depthwiseTaps<0, decltype(v)>(x, dy, g, row, from + c, out);
     });
   });
