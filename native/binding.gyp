@@ -37,7 +37,7 @@
     },
     {
       "target_name": "convnextv2",
-      "sources": ["src/addon.cc", "src/dispatch.cc", "src/memory.cc", "src/pool.cc"],
+      "sources": ["src/addon.cc", "src/addon-arithmetic.cc", "src/addon-training.cc", "src/dispatch.cc", "src/memory.cc", "src/pool.cc"],
       "dependencies": ["kernels_baseline"],
       "libraries": ["-lpthread"],
       "conditions": [["target_arch == 'x64'", { "dependencies": ["kernels_avx512", "kernels_avx2"] }]]

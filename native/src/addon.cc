@@ -7,8 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "call.h"
-#include "kernels.h"
+#include "addon.h"
 #include "memory.h"
 #include "pool.h"
 
@@ -118,13 +117,6 @@ napi_value matMul(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/** n, height, width, channels, side from an argument on. */
-Patches readPatches(Call &call, int at) {
-  const Patches p = {call.count(at), call.count(at + 1), call.count(at + 2), call.count(at + 3), call.count(at + 4), {}, {}};
-  if (p.side > p.height || p.side > p.width) call.fail("a patch is larger than the picture");
-  return p;
-}
-
 /** [gamma, beta] or null. */
 Norm readNorm(Call &call, int at, long channels) {
   if (call.isNull(at)) return {};
@@ -137,7 +129,7 @@ Norm readNorm(Call &call, int at, long channels) {
 // side, to, out)
 napi_value patches(napi_env env, napi_callback_info info) {
   Call call(env, info);
-  Patches p = readPatches(call, 5);
+  Patches p = call.patches(5);
   const long to = call.count(10), k = p.side * p.side * p.channels;
   if (!call.ok()) return nullptr;
   const float *x = call.floats(0, p.n * p.height * p.width * p.channels);
@@ -170,61 +162,6 @@ napi_value gelu(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// binary(op, a, b, [size, strides of a, strides of b], out): nine whole numbers, strides 0 where an operand stays the same
-napi_value binary(napi_env env, napi_callback_info info) {
-  Call call(env, info);
-  Broadcast shape;
-  long *const fields[] = {shape.size, shape.a, shape.b};
-  long last[2] = {0, 0};
-  for (int i = 0; i < 9; i++) fields[i / 3][i % 3] = call.entry(3, i);
-  for (int i = 0; i < 3; i++) {
-    if (shape.size[i] < 1) call.fail("a count is out of range");
-    last[0] += (shape.size[i] - 1) * shape.a[i];
-    last[1] += (shape.size[i] - 1) * shape.b[i];
-  }
-  long sizes[2] = {0, 0};
-  const float *a = call.floats(1, -1, &sizes[0]), *b = call.floats(2, -1, &sizes[1]);
-  float *out = call.floats(4, shape.size[0] * shape.size[1] * shape.size[2]);
-  const double op = call.number(0);
-  if (!(op >= ADD && op <= SQUARED_DIFFERENCE) || shape.a[2] > 1 || shape.b[2] > 1) call.fail("an operation is out of range");
-  if (last[0] >= sizes[0] || last[1] >= sizes[1]) call.fail("an operand is smaller than its shape");
-  if (call.ok()) call.kernels->binary((Binary)(int)op, a, b, shape, out);
-  return nullptr;
-}
-
-// unary(op, x, out)
-napi_value unary(napi_env env, napi_callback_info info) {
-  Call call(env, info);
-  long count = 0;
-  const double op = call.number(0);
-  const float *x = call.floats(1, -1, &count);
-  float *out = call.floats(2, count);
-  if (!(op >= SQUARE && op <= HYPERBOLIC_TANGENT)) call.fail("an operation is out of range");
-  if (call.ok()) call.kernels->unary((Unary)(int)op, x, count, out);
-  return nullptr;
-}
-
-// clip(x, low, high, out)
-napi_value clip(napi_env env, napi_callback_info info) {
-  Call call(env, info);
-  long count = 0;
-  const float *x = call.floats(0, -1, &count);
-  const Limits limits = call.limits(1);
-  float *out = call.floats(3, count);
-  if (call.ok()) call.kernels->clip(x, count, limits, out);
-  return nullptr;
-}
-
-// softmax(x [rows, n], rows, n, out)
-napi_value softmax(napi_env env, napi_callback_info info) {
-  Call call(env, info);
-  const long rows = call.count(1), n = call.count(2);
-  const float *x = call.floats(0, rows * n);
-  float *out = call.floats(3, rows * n);
-  if (call.ok()) call.kernels->softmax(x, rows, n, out);
-  return nullptr;
-}
-
 // suppress(boxes [n, 4], order [count], groups [n], threshold, most, kept [count])
 napi_value suppress(napi_env env, napi_callback_info info) {
   Call call(env, info);
@@ -239,100 +176,6 @@ napi_value suppress(napi_env env, napi_callback_info info) {
   if (call.ok()) call.kernels->suppress(boxes, order, groups, count, threshold, most, kept);
   return nullptr;
 }
-
-// sum(x [outer, reduced, inner], outer, reduced, inner, divisor, out [outer, inner])
-napi_value sum(napi_env env, napi_callback_info info) {
-  Call call(env, info);
-  const long outer = call.count(1), reduced = call.count(2), inner = call.count(3);
-  const float *x = call.floats(0, outer * reduced * inner);
-  const double divisor = call.number(4);
-  float *out = call.floats(5, outer * inner);
-  if (call.ok()) call.kernels->sum(x, outer, reduced, inner, divisor, out);
-  return nullptr;
-}
-
-// adamW(variable, gradient, first, second, rates [8], new variable, new first, new second)
-napi_value adamW(napi_env env, napi_callback_info info) {
-  Call call(env, info);
-  long count = 0;
-  const float *const in[4] = {call.floats(0, -1, &count), call.floats(1, count), call.floats(2, count), call.floats(3, count)};
-  const float *r = call.floats(4, 8);
-  float *const out[3] = {call.floats(5, count), call.floats(6, count), call.floats(7, count)};
-  if (call.ok()) call.kernels->adamW({r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7]}, in, count, out);
-  return nullptr;
-}
-
-// matMulTransposed(a [rows, k], b [rows, n], rows, k, n, out [k, n])
-napi_value matMulTransposed(napi_env env, napi_callback_info info) {
-  Call call(env, info);
-  const long rows = call.count(2), k = call.count(3), n = call.count(4);
-  const float *a = call.floats(0, rows * k), *b = call.floats(1, rows * n);
-  float *out = call.floats(5, k * n);
-  if (call.ok()) call.kernels->matMulTransposed(a, b, rows, k, n, out);
-  return nullptr;
-}
-
-// depthwiseInput(dy, flipped, n, height, width, channels, dx)
-napi_value depthwiseInput(napi_env env, napi_callback_info info) {
-  Call call(env, info);
-  const long n = call.count(2), height = call.count(3), width = call.count(4), channels = call.count(5);
-  const long size = n * height * width * channels;
-  const float *dy = call.floats(0, size), *flipped = call.floats(1, 49 * channels);
-  float *dx = call.floats(6, size);
-  if (call.ok()) call.kernels->depthwiseInput(dy, n, height, width, channels, flipped, dx);
-  return nullptr;
-}
-
-// depthwiseFilter(x, dy, n, height, width, channels, out [7, 7, channels])
-napi_value depthwiseFilter(napi_env env, napi_callback_info info) {
-  Call call(env, info);
-  const long n = call.count(2), height = call.count(3), width = call.count(4), channels = call.count(5);
-  const long size = n * height * width * channels;
-  const float *x = call.floats(0, size), *dy = call.floats(1, size);
-  float *out = call.floats(6, 49 * channels);
-  if (call.ok()) call.kernels->depthwiseFilter(x, dy, n, height, width, channels, out);
-  return nullptr;
-}
-
-// patchesFilter(x, dy, n, height, width, channels, side, to, out [side, side, channels, to])
-napi_value patchesFilter(napi_env env, napi_callback_info info) {
-  Call call(env, info);
-  const Patches p = readPatches(call, 2);
-  const long to = call.count(7);
-  if (!call.ok()) return nullptr;
-  const float *x = call.floats(0, p.n * p.height * p.width * p.channels);
-  const float *dy = call.floats(1, p.n * (p.height / p.side) * (p.width / p.side) * to);
-  float *out = call.floats(8, p.side * p.side * p.channels * to);
-  if (call.ok()) call.kernels->patchesFilter(p, x, dy, to, out);
-  return nullptr;
-}
-
-// patchesInput(dy, packed, n, height, width, channels, side, to, dx): packed is the filter transposed
-napi_value patchesInput(napi_env env, napi_callback_info info) {
-  Call call(env, info);
-  const Patches p = readPatches(call, 2);
-  const long to = call.count(7);
-  if (!call.ok()) return nullptr;
-  const float *dy = call.floats(0, p.n * (p.height / p.side) * (p.width / p.side) * to);
-  const float *packed = call.floats(1, call.kernels->packedSize(to, p.side * p.side * p.channels));
-  float *dx = call.floats(8, p.n * p.height * p.width * p.channels);
-  if (call.ok()) call.kernels->patchesInput(p, dy, packed, to, dx);
-  return nullptr;
-}
-
-// layerNormGradient(x, gamma, dy, epsilon, positions, channels, dx, dgamma, dbeta)
-napi_value layerNormGradient(napi_env env, napi_callback_info info) {
-  Call call(env, info);
-  const long positions = call.count(4), channels = call.count(5), size = positions * channels;
-  const float *x = call.floats(0, size), *gamma = call.floats(1, channels), *dy = call.floats(2, size);
-  const double epsilon = call.number(3);
-  float *dx = call.floats(6, size), *dgamma = call.floats(7, channels), *dbeta = call.floats(8, channels);
-  if (call.ok()) call.kernels->layerNormGradient(x, gamma, dy, (float)epsilon, positions, channels, dx, dgamma, dbeta);
-  return nullptr;
-}
-
-long inputSize(const Geometry &g) { return g.n * g.height * g.width * g.channels; }
-long outputSize(const Geometry &g) { return g.n * g.outHeight * g.outWidth * g.to; }
 
 // packWinograd(weights [3, 3, channels, to], channels, to, packed?)
 napi_value packWinograd(napi_env env, napi_callback_info info) {
@@ -502,36 +345,6 @@ napi_value weighBytes(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// responseNorm(x [n, positions, channels], gamma, beta, n, positions, channels, out)
-napi_value responseNorm(napi_env env, napi_callback_info info) {
-  Call call(env, info);
-  const long n = call.count(3), positions = call.count(4), channels = call.count(5), size = n * positions * channels;
-  const float *x = call.floats(0, size), *gamma = call.floats(1, channels), *beta = call.floats(2, channels);
-  float *out = call.floats(6, size);
-  if (call.ok()) call.kernels->responseNorm(x, gamma, beta, n, positions, channels, out);
-  return nullptr;
-}
-
-// responseNormGradient(x, gamma, dy, n, positions, channels, dx, dgamma, dbeta)
-napi_value responseNormGradient(napi_env env, napi_callback_info info) {
-  Call call(env, info);
-  const long n = call.count(3), positions = call.count(4), channels = call.count(5), size = n * positions * channels;
-  const float *x = call.floats(0, size), *gamma = call.floats(1, channels), *dy = call.floats(2, size);
-  float *dx = call.floats(6, size), *dgamma = call.floats(7, channels), *dbeta = call.floats(8, channels);
-  if (call.ok()) call.kernels->responseNormGradient(x, gamma, dy, n, positions, channels, dx, dgamma, dbeta);
-  return nullptr;
-}
-
-// geluGradient(x, dy, dx)
-napi_value geluGradient(napi_env env, napi_callback_info info) {
-  Call call(env, info);
-  long count = 0;
-  const float *x = call.floats(0, -1, &count), *dy = call.floats(1, count);
-  float *dx = call.floats(2, count);
-  if (call.ok()) call.kernels->geluGradient(x, dy, count, dx);
-  return nullptr;
-}
-
 // peak(steps): floating point operations done
 napi_value peak(napi_env env, napi_callback_info info) {
   Call call(env, info);
@@ -552,12 +365,6 @@ napi_value threadCount(napi_env env, napi_callback_info info) {
   return result;
 }
 
-void define(napi_env env, napi_value object, const char *name, napi_callback function, const Kernels *kernels) {
-  napi_value value;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, function, (void *)kernels, &value);
-  napi_set_named_property(env, object, name, value);
-}
-
 napi_value kernelsOf(napi_env env, const Kernels *kernels) {
   napi_value object, name, lanes;
   napi_create_object(env, &object);
@@ -573,22 +380,7 @@ napi_value kernelsOf(napi_env env, const Kernels *kernels) {
   define(env, object, "patches", patches, kernels);
   define(env, object, "layerNorm", layerNorm, kernels);
   define(env, object, "gelu", gelu, kernels);
-  define(env, object, "binary", binary, kernels);
-  define(env, object, "unary", unary, kernels);
-  define(env, object, "clip", clip, kernels);
-  define(env, object, "softmax", softmax, kernels);
   define(env, object, "suppress", suppress, kernels);
-  define(env, object, "sum", sum, kernels);
-  define(env, object, "adamW", adamW, kernels);
-  define(env, object, "matMulTransposed", matMulTransposed, kernels);
-  define(env, object, "depthwiseInput", depthwiseInput, kernels);
-  define(env, object, "depthwiseFilter", depthwiseFilter, kernels);
-  define(env, object, "patchesFilter", patchesFilter, kernels);
-  define(env, object, "patchesInput", patchesInput, kernels);
-  define(env, object, "layerNormGradient", layerNormGradient, kernels);
-  define(env, object, "responseNorm", responseNorm, kernels);
-  define(env, object, "responseNormGradient", responseNormGradient, kernels);
-  define(env, object, "geluGradient", geluGradient, kernels);
   define(env, object, "peak", peak, kernels);
   define(env, object, "packWinograd", packWinograd, kernels);
   define(env, object, "winograd", winograd, kernels);
@@ -600,6 +392,8 @@ napi_value kernelsOf(napi_env env, const Kernels *kernels) {
   define(env, object, "roiAlignGradient", roiAlignGradient, kernels);
   define(env, object, "copyBox", copyBox, kernels);
   define(env, object, "weighBytes", weighBytes, kernels);
+  defineArithmetic(env, object, kernels);
+  defineTraining(env, object, kernels);
   return object;
 }
 

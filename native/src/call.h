@@ -73,6 +73,13 @@ class Call {
     return (uint8_t *)typed(values_[at], napi_uint8_array, size, nullptr, "a Uint8Array is missing, or has another length than its shape");
   }
 
+  /** n, height, width, channels, side from an argument on. */
+  Patches patches(int at) {
+    const Patches p = {count(at), count(at + 1), count(at + 2), count(at + 3), count(at + 4), {}, {}};
+    if (p.side > p.height || p.side > p.width) fail("a patch is larger than the picture");
+    return p;
+  }
+
   /** A Geometry as an Int32Array of its 15 numbers, in order. */
   Geometry geometry(int at) {
     const int32_t *v = ints(at, 15);

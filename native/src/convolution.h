@@ -62,10 +62,14 @@ static void gatherAll(const Geometry &g, const float *x, long first, long count,
 /** Floats of gathered patches: 0.4 MB leaves room in the second-level cache for a panel. In whole tiles, of 8 rows or 12. */
 static const long GATHERED = 110000;
 
+/** Of a convolution of 1x1 the map is A as it lies. */
+INLINE bool isPointwise(const Geometry &g) {
+  return g.kernelHeight * g.kernelWidth == 1 && g.strideY == 1 && g.strideX == 1 && g.top + g.left == 0 && g.outHeight == g.height && g.outWidth == g.width;
+}
+
 static void convolution(const Geometry &g, const float *x, const float *packed, const float *bias, Limits limits, float *out) {
   const long k = g.kernelHeight * g.kernelWidth * g.channels, n = g.to;
-  // 1x1: the map is A as it lies
-  const bool pointwise = k == g.channels && g.strideY == 1 && g.strideX == 1 && g.top + g.left == 0 && g.outHeight == g.height && g.outWidth == g.width;
+  const bool pointwise = isPointwise(g);
   const Cut cut(g.n * g.outHeight * g.outWidth, n, pointwise ? BLOCK_ROWS : std::clamp(GATHERED / k / 24 * 24, 24L, BLOCK_ROWS));
   parallel(cut.tasks(), [&](long task) {
     const long first = cut.firstRow(task), rows = cut.lastRow(task) - first;

@@ -4,14 +4,12 @@
 #include "kernels.h"
 #include "pool.h"
 
-static const int BOX_AXES = 6;
-
 /** Sides of what is turned at once: both sides of it stay in the first-level cache. */
 static const long TURNED = 32;
 
 /** The inner two axes: `u` of x lies close together, the last of out does. */
 static void copyTurned(const Box &b, int u, const float *x, float *out, long from, long to) {
-  const int v = BOX_AXES - 1;
+  const int v = AXES - 1;
   for (long first = 0; first < b.size[v]; first += TURNED) {
     const long last = std::min(b.size[v], first + TURNED);
     for (long i = from; i < to; i++) {
@@ -21,7 +19,7 @@ static void copyTurned(const Box &b, int u, const float *x, float *out, long fro
 }
 
 static void copyBox(const Box &b, const float *x, float *out) {
-  const int v = BOX_AXES - 1;
+  const int v = AXES - 1;
   int u = v;
   for (int axis = 0; axis < v && b.in[v] != 1; axis++) {
     if (b.in[axis] == 1 && b.size[axis] > 1) u = axis;

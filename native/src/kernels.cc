@@ -6,8 +6,11 @@
 #include "copy.h"
 #include "depthwise-any.h"
 #include "elementwise.h"
+#include "gradients.h"
+#include "group-norm.h"
 #include "pooling.h"
 #include "nms.h"
+#include "products.h"
 #include "roi.h"
 #include "training.h"
 #include "winograd.h"
@@ -101,14 +104,6 @@ void patches(const Patches &p, const float *x, const float *packed, long n, cons
   });
 }
 
-/** The filter's gradient [side, side, channels, n]. */
-void patchesFilter(const Patches &p, const float *x, const float *dy, long n, float *out) {
-  const long rows = p.n * (p.height / p.side), columns = p.width / p.side, k = p.side * p.side * p.channels;
-  const Scratch a = scratch(rows * columns * k);
-  parallel(rows, [&](long row) { gather(p, x, row, row + 1, a.get() + row * columns * k); });
-  matMulTransposed(a.get(), dy, rows * columns, k, n, out);
-}
-
 /** dx: `packed` is the filter transposed, [n, side * side * channels]. What no patch covers is 0. */
 void patchesInput(const Patches &p, const float *dy, const float *packed, long n, float *dx) {
   const long rows = p.height / p.side, columns = p.width / p.side, run = p.side * p.channels, k = p.side * run;
@@ -131,7 +126,7 @@ void depthwiseInputOf(const float *dy, long n, long height, long width, long cha
 }
 
 void depthwiseFilterOf(const float *x, const float *dy, long n, long height, long width, long channels, float *out) {
-  depthwiseFilter(x, dy, n, {height, width, channels}, out);
+  depthwiseAnyFilter({n, height, width, channels, channels, KERNEL, KERNEL, 1, 1, 1, 1, PAD, PAD, height, width}, x, dy, out);
 }
 
 /** Positions to a task: some 16 KB of floats. */
@@ -174,7 +169,9 @@ double peak(long steps) {
 
 extern const Kernels ISA = {
     ISA_NAME, LANES, packedSize, pack, packDepthwise, blocks, matMul, patches, layerNorms, gelus,
-    binary, unary, clip, softmax, suppress, sums, adamW, matMulTransposed, depthwiseInputOf, depthwiseFilterOf, patchesFilter, patchesInput,
+    binary, unary, compare, select, clip, softmax, suppress, sums, extreme, segmentSum, adamW, matMulTransposed, depthwiseInputOf, depthwiseFilterOf,
+    depthwiseAnyInput, depthwiseAnyFilter, convolutionInput, convolutionFilter, products, poolGradient, interpolateGradient, groupNorm, groupNormGradient,
+    patchesInput,
     layerNormGradient, responseNorm, responseNormGradient, geluGradient, peak,
     winogradSize, packWinograd, winograd, convolution, depthwise, pool, interpolate, roiAlign, roiAlignGradient, copyBox, weighBytes,
 };

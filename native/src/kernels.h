@@ -30,12 +30,23 @@ struct Patches {
 };
 
 /** Elementwise operations. */
-enum Binary { ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM, MINIMUM, SQUARED_DIFFERENCE };
-enum Unary { SQUARE, SQUARE_ROOT, RECIPROCAL_ROOT, NEGATE, RECTIFY, ABSOLUTE, EXPONENTIAL, LOGARITHM, LOGISTIC, HYPERBOLIC_TANGENT };
+enum Binary { ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM, MINIMUM, SQUARED_DIFFERENCE, POWER, LEAKY, STEP, ELU_SLOPE };
+/** Those whose result is a truth. */
+enum Comparison { EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL };
+enum Unary { SQUARE, SQUARE_ROOT, RECIPROCAL_ROOT, NEGATE, RECTIFY, ABSOLUTE, EXPONENTIAL, LOGARITHM, LOGISTIC, HYPERBOLIC_TANGENT, ELU, SELU, SOFTPLUS, LOG_1_PLUS, EXP_LESS_1, ERF, RECIPROCAL, FLOOR, SIGN };
 
-/** Two operands of three axes: the size of the result, and how far apart an operand's neighbours lie (0: the same again). */
+static const int AXES = 6;
+
+/** Two operands of six axes: the size of the result, and how far apart an operand's neighbours lie (0: the same again). */
 struct Broadcast {
-  long size[3], a[3], b[3];
+  long size[AXES], a[AXES], b[AXES];
+};
+
+/** Products of matrices a [rows, k] and b [k, n], or turned, [k, rows] and [n, k]: for each of `count` the number of its matrix in both. */
+struct Products {
+  long count, rows, k, n;
+  bool turnedA, turnedB;
+  const int32_t *a, *b;
 };
 
 /** For each of `to` places of a result: the first place, how many follow, and their weights at `taps * i`, times 2^22. */
@@ -51,7 +62,7 @@ struct AdamW {
 
 /** A box of six axes in two arrays: its size, and how far apart neighbours lie in each. */
 struct Box {
-  long size[6], in[6], out[6];
+  long size[AXES], in[AXES], out[AXES];
 };
 
 /** RoIAlign of maps [n, height, width, channels]: see src/ops/roi-align.ts. */
@@ -76,19 +87,36 @@ struct Kernels {
   void (*gelu)(const float *x, long count, float *out);
   void (*binary)(Binary op, const float *a, const float *b, const Broadcast &shape, float *out);
   void (*unary)(Unary op, const float *x, long count, float *out);
+  /** out has 1 where it holds, and 0. */
+  void (*compare)(Comparison op, const float *a, const float *b, const Broadcast &shape, uint8_t *out);
+  /** yes where `which` is 1, and no elsewhere. */
+  void (*select)(const uint8_t *which, const float *yes, const float *no, long count, float *out);
   void (*clip)(const float *x, long count, Limits limits, float *out);
   void (*softmax)(const float *x, long rows, long n, float *out);
   /** kept[i] tells whether box order[i] is kept, of `most` at most: see src/boxes/nms.ts. */
   void (*suppress)(const float *boxes, const int32_t *order, const int32_t *groups, long count, double threshold, double most, uint8_t *kept);
   /** x [outer, reduced, inner] to out [outer, inner], divided by `divisor`. */
   void (*sum)(const float *x, long outer, long reduced, long inner, double divisor, float *out);
+  /** The greatest of x [outer, reduced, inner] to out [outer, inner], or the least; NaN where one is. */
+  void (*extreme)(const float *x, long outer, long reduced, long inner, bool least, float *out);
+  /** Adds rows of x [rows, inner] up, each to row ids[i] of out [segments, inner]; others are in none. */
+  void (*segmentSum)(const float *x, const int32_t *ids, long rows, long inner, long segments, float *out);
   /** From a parameter, its gradient and its moments to new ones of them. */
   void (*adamW)(const AdamW &rates, const float *const in[4], long count, float *const out[3]);
   void (*matMulTransposed)(const float *a, const float *b, long rows, long k, long n, float *out);
   /** Gradients of the 7x7 depthwise convolution; `flipped` is the filter turned round, packed. */
   void (*depthwiseInput)(const float *dy, long n, long height, long width, long channels, const float *flipped, float *dx);
   void (*depthwiseFilter)(const float *x, const float *dy, long n, long height, long width, long channels, float *out);
-  void (*patchesFilter)(const Patches &patches, const float *x, const float *dy, long n, float *out);
+  void (*depthwiseAnyInput)(const Geometry &geometry, const float *dy, const float *filter, float *dx);
+  void (*depthwiseAnyFilter)(const Geometry &geometry, const float *x, const float *dy, float *out);
+  /** Gradients of any convolution; the filter as it lies. */
+  void (*convolutionInput)(const Geometry &geometry, const float *dy, const float *filter, float *dx);
+  void (*convolutionFilter)(const Geometry &geometry, const float *x, const float *dy, float *out);
+  void (*products)(const Products &products, const float *a, const float *b, long matrices, float *out);
+  void (*poolGradient)(const Maps &maps, const float *x, const float *dy, const int32_t *rows, const int32_t *columns, float share, float *dx);
+  void (*interpolateGradient)(const Maps &maps, const float *dy, const int32_t *rows, const float *rowShares, const int32_t *columns, const float *columnShares, float *dx);
+  void (*groupNorm)(const float *x, const float *gamma, const float *beta, long groups, float epsilon, long n, long positions, long channels, float *out);
+  void (*groupNormGradient)(const float *x, const float *gamma, const float *dy, long groups, float epsilon, long n, long positions, long channels, float *dx, float *dgamma, float *dbeta);
   void (*patchesInput)(const Patches &patches, const float *dy, const float *packed, long n, float *dx);
   void (*layerNormGradient)(const float *x, const float *gamma, const float *dy, float epsilon, long positions, long channels, float *dx, float *dgamma, float *dbeta);
   void (*responseNorm)(const float *x, const float *gamma, const float *beta, long n, long positions, long channels, float *out);

@@ -3,6 +3,7 @@
 // threads.
 #pragma once
 #include "block.h"
+#include "convolution.h"
 
 /** Positions in a block of a sum. */
 static const long SUM_ROWS = 512;
@@ -17,30 +18,64 @@ static void addPartial(const float *partial, long blocks, long n, float *out) {
   });
 }
 
-/** out [k, n] = a^T b, a [rows, k], b [rows, n]: the gradient of a weight matrix. */
-static void matMulTransposed(const float *a, const float *b, long rows, long k, long n, float *out) {
+/** Columns of A that are turned together. */
+static const long TURNED_COLUMNS = 48;
+
+/** Columns of a matrix, and how far apart its rows lie. */
+struct Columns {
+  const float *a;
+  long lda;
+};
+
+/** b [rows, n], each block of SUM_ROWS packed. */
+static Scratch packBlocks(const float *b, long rows, long n) {
   const long width = roundUp(n, LANES), blocks = (rows + SUM_ROWS - 1) / SUM_ROWS;
-  const Scratch packed = scratch(rows * width);
+  Scratch packed = scratch(rows * width);
   parallel(blocks, [&](long block) {
     const long from = block * SUM_ROWS, to = std::min(rows, from + SUM_ROWS);
     packPanels(b + from * n, to - from, n, n, 1, packed.get() + from * width);
   });
-  // rows of a^T in groups: each task has all of the sum for its own part of out
-  const long vectors = width / LANES, group = 48, groups = (k + group - 1) / group;
+  return packed;
+}
+
+/**
+ * Adds A^T b to out [k, n], or writes it there where `isFirst`; A [rows, k], b [rows, n], packed by blocks. columns(c, from, depth, room)
+ * gives TURNED_COLUMNS columns of A from column c on, `depth` rows from row `from` on: as they lie, or written to `room`, side by side,
+ * where they are read often enough, which is where that is not null.
+ */
+template <class Gather> static void addTransposed(long rows, long k, long n, const float *packed, bool isFirst, float *out, Gather columns) {
+  const long vectors = roundUp(n, LANES) / LANES, width = vectors * LANES, groups = (k + TURNED_COLUMNS - 1) / TURNED_COLUMNS;
   std::vector<long> starts;
   eachPanel(n, 0, vectors, [&](long v, int) { starts.push_back(v); });
-  parallel(groups * (long)starts.size(), [&](long task) {
-    const long first = task % groups * group, last = std::min(k, first + group), v = starts[task / groups];
-    for (long i = first; i < last; i++) memset(out + i * n + v * LANES, 0, std::min<long>(n - v * LANES, panelVectors(v, vectors) * LANES) * sizeof(float));
-    for (long block = 0; block < blocks; block++) {
-      const long from = block * SUM_ROWS, depth = std::min(rows, from + SUM_ROWS) - from;
-      gemm<true>(a + from * k + first, k, last - first, packed.get() + from * width, depth, n, v, v + 1,
-                 eachVector([=](long i, long at, vf s) {
-                   float *y = out + (first + i) * n + at * LANES;
-                   const long left = n - at * LANES;
-                   storeWithin(y, loadWithin(y, left) + s, left);
-                 }));
+  // each task has all of the sum for its own part of out
+  const long panels = (long)starts.size(), sets = std::clamp((WANTED_TASKS + groups - 1) / groups, 1L, panels);
+  parallel(groups * sets, [&](long task) {
+    const long c = task % groups * TURNED_COLUMNS, first = panels * (task / groups) / sets, last = panels * (task / groups + 1) / sets;
+    const Scratch room = scratch(last - first > 1 ? SUM_ROWS * TURNED_COLUMNS : 0);
+    for (long from = 0; from < rows; from += SUM_ROWS) {
+      const long depth = std::min(rows - from, SUM_ROWS);
+      const Columns turned = columns(c, from, depth, last - first > 1 ? room.get() : nullptr);
+      const bool isWritten = isFirst && from == 0;
+      for (long p = first; p < last; p++) {
+        gemm<true>(turned.a, turned.lda, std::min(TURNED_COLUMNS, k - c), packed + from * width, depth, n, starts[p], starts[p] + 1,
+                   eachVector([=](long i, long at, vf s) {
+                     float *y = out + (c + i) * n + at * LANES;
+                     const long left = n - at * LANES;
+                     storeWithin(y, isWritten ? s : loadWithin(y, left) + s, left);
+                   }));
+      }
     }
+  });
+}
+
+/** out [k, n] = a^T b, a [rows, k], b [rows, n]: the gradient of a weight matrix. */
+static void matMulTransposed(const float *a, const float *b, long rows, long k, long n, float *out) {
+  const Scratch packed = packBlocks(b, rows, n);
+  addTransposed(rows, k, n, packed.get(), true, out, [=](long c, long from, long depth, float *room) -> Columns {
+    if (!room) return {a + from * k + c, k};
+    const long count = std::min(TURNED_COLUMNS, k - c);
+    for (long i = 0; i < depth; i++) copy(a + (from + i) * k + c, count, room + i * TURNED_COLUMNS);
+    return {room, TURNED_COLUMNS};
   });
 }
 
@@ -54,37 +89,44 @@ static void depthwiseInput(const float *dy, long n, const Map &map, const float 
   });
 }
 
-/** Part of the filter's gradient: one row of taps, one group of channels, all positions. */
-template <class V>
-INLINE void depthwiseTaps(const float *x, const float *dy, long n, const Map &map, long row, long c, float *out) {
-  const long stride = map.channels, line = map.width * stride;
-  V sums[KERNEL];
-  UNROLL for (int s = 0; s < KERNEL; s++) sums[s] = V{};
-  for (long image = 0; image < n; image++) {
-    const float *xi = x + image * map.height * line + c, *di = dy + image * map.height * line + c;
-    for (long h = std::max(0L, PAD - row); h < std::min(map.height, map.height + PAD - row); h++) {
-      const float *in = xi + (h + row - PAD) * line, *d = di + h * line;
-      for (long w = 0; w < map.width; w++) {
+/** Part of the filter's gradient: one row of taps, one group of channels, all positions. `fixed` is the width of a kernel without dilation, or 0 for any. */
+template <int fixed, class V> INLINE void depthwiseTaps(const float *x, const float *dy, const Geometry &g, long row, long c, float *out) {
+  const long width = fixed ? fixed : g.kernelWidth, dilation = fixed ? 1 : g.dilationX, stride = g.channels;
+  // a width that is not known goes tap by tap
+  const long together = fixed ? fixed : 1;
+  for (long tap = 0; tap < width; tap += together) {
+    V sums[fixed ? fixed : 1] = {};
+    for (long line = 0; line < g.n * g.outHeight; line++) {
+      const long h = line % g.outHeight * g.strideY + row * g.dilationY - g.top;
+      if (h < 0 || h >= g.height) continue;
+      const float *in = x + (line / g.outHeight * g.height + h) * g.width * stride + c, *d = dy + line * g.outWidth * stride + c;
+      for (long w = 0; w < g.outWidth; w++) {
         const V slope = load<V>(d + w * stride);
-        if (w >= PAD && w + PAD < map.width) {
-          UNROLL for (int s = 0; s < KERNEL; s++) sums[s] += slope * load<V>(in + (w + s - PAD) * stride);
+        const long first = w * g.strideX - g.left + tap * dilation;
+        if (first >= 0 && first + (together - 1) * dilation < g.width) {
+          UNROLL for (int s = 0; s < together; s++) sums[s] += slope * load<V>(in + (first + s * dilation) * stride);
         } else {
-          UNROLL for (int s = 0; s < KERNEL; s++) {
-            if ((unsigned long)(w + s - PAD) < (unsigned long)map.width) sums[s] += slope * load<V>(in + (w + s - PAD) * stride);
+          UNROLL for (int s = 0; s < together; s++) {
+            const long column = first + s * dilation;
+            if ((unsigned long)column < (unsigned long)g.width) sums[s] += slope * load<V>(in + column * stride);
           }
         }
       }
     }
+    for (int s = 0; s < together; s++) store<V>(out + (row * width + tap + s) * stride + c, sums[s]);
   }
-  UNROLL for (int s = 0; s < KERNEL; s++) store<V>(out + (row * KERNEL + s) * stride + c, sums[s]);
 }
 
-/** The filter's gradient [7, 7, channels]. */
-static void depthwiseFilter(const float *x, const float *dy, long n, const Map &map, float *out) {
-  const long groups = roundUp(map.channels, LANES) / LANES;
-  parallel(groups * KERNEL, [&](long task) {
-    const long from = task / KERNEL * LANES, count = std::min<long>(LANES, map.channels - from);
-    eachGroup(count, [&](long c, auto v) { depthwiseTaps<decltype(v)>(x, dy, n, map, task % KERNEL, from + c, out); });
+/** The filter's gradient [kernelHeight, kernelWidth, channels]. */
+static void depthwiseAnyFilter(const Geometry &g, const float *x, const float *dy, float *out) {
+  const long groups = roundUp(g.channels, LANES) / LANES;
+  parallel(groups * g.kernelHeight, [&](long task) {
+    const long from = task / g.kernelHeight * LANES, count = std::min<long>(LANES, g.channels - from), row = task % g.kernelHeight;
+    eachGroup(count, [&](long c, auto v) {
+      if (g.kernelWidth == KERNEL && g.dilationX == 1) depthwiseTaps<KERNEL, decltype(v)>(x, dy, g, row, from + c, out);
+      else if (g.kernelWidth == 3 && g.dilationX == 1) depthwiseTaps<3, decltype(v)>(x, dy, g, row, from + c, out);
+      else depthwiseTaps<0, decltype(v)>(x, dy, g, row, from + c, out);
+    });
   });
 }
 
@@ -129,7 +171,7 @@ static void layerNormGradient(const float *x, const float *gamma, const float *d
   addPartial(betas, blocks, channels, dbeta);
 }
 
-/** Sums over the positions of each picture: of `terms` products of x and dy, for each channel; out [terms][n][channels]. */
+/** Sums over the positions of each picture, for each channel, of what term(place in x, place in [n, channels], sums) adds: out [terms][n][channels]. */
 template <int terms, class Term>
 static void pictureSums(long n, long positions, long channels, float *out, Term term) {
   const long blocks = (positions + SUM_ROWS - 1) / SUM_ROWS;
@@ -141,7 +183,7 @@ static void pictureSums(long n, long positions, long channels, float *out, Term 
       typedef decltype(v) V;
       V sums[terms];
       UNROLL for (int t = 0; t < terms; t++) sums[t] = V{};
-      for (long i = from; i < to; i++) term(i * channels + c, sums);
+      for (long i = from; i < to; i++) term(i * channels + c, image * channels + c, sums);
       UNROLL for (int t = 0; t < terms; t++) store<V>(partial.get() + ((t * n + image) * blocks + block) * channels + c, sums[t]);
     });
   });
@@ -171,7 +213,7 @@ static void responses(const float *squares, long n, long channels, float *factor
 /** gamma * x * N + beta + x for pictures of `positions`. */
 static void responseNorm(const float *x, const float *gamma, const float *beta, long n, long positions, long channels, float *out) {
   std::vector<float> squares(n * channels), factor(n * channels), norms(n * channels), denominators(n);
-  pictureSums<1>(n, positions, channels, squares.data(), [&](long at, auto *sums) {
+  pictureSums<1>(n, positions, channels, squares.data(), [&](long at, long, auto *sums) {
     const auto v = load<std::decay_t<decltype(*sums)>>(x + at);
     sums[0] += v * v;
   });
@@ -187,7 +229,7 @@ static void responseNorm(const float *x, const float *gamma, const float *beta, 
 static void responseNormGradient(const float *x, const float *gamma, const float *dy, long n, long positions, long channels, float *dx, float *dgamma, float *dbeta) {
   const long size = n * channels;
   std::vector<float> sums(3 * size), factor(size), norms(size), denominators(n), along(size);
-  pictureSums<3>(n, positions, channels, sums.data(), [&](long at, auto *s) {
+  pictureSums<3>(n, positions, channels, sums.data(), [&](long at, long, auto *s) {
     typedef std::decay_t<decltype(*s)> V;
     const V v = load<V>(x + at), d = load<V>(dy + at);
     s[0] += v * v;

@@ -13,7 +13,7 @@ export type Resampling = 'bilinear' | 'nearest' | 'average';
 /**
  * Maps [n, h, w, c] to [n, height, width, c], at any size in and out, with the right gradient (tfjs' own resizeBilinear
  * has a wrong one). Throws E_ARGUMENT for a size or a way that is none.
- * Kernel: `ConvNextV2Resample` { x }, { height, width, how }.
+ * Kernels: `ConvNextV2Resample` { x }, { height, width, how }, and `ConvNextV2ResampleGrad` { dy } with the size of x.
  */
 export function resample(x: tf.Tensor4D, [height, width]: readonly [number, number], how: Resampling): tf.Tensor4D {
   if (!Object.hasOwn(TAPS, how)) {
@@ -24,16 +24,38 @@ export function resample(x: tf.Tensor4D, [height, width]: readonly [number, numb
     if (Number.isSafeInteger(side) && side >= 0) continue;
     throw new ConvNextV2Error('E_ARGUMENT', { path: 'size', wanted: 'two whole numbers', got: `${height}, ${width}` });
   }
-  const composed = (): tf.Tensor4D => {
-    const [, h, w] = x.shape;
-    if (how === 'nearest') return nearest(x, height, width);
-    // linear and separable: a constant matrix for each axis says it all
-    const turned = alongHeight(matrix(w, width, how), tf.transpose(x, [0, 2, 1, 3])); // [n, width, h, c]
-    return alongHeight(matrix(h, height, how), tf.transpose(turned, [0, 2, 1, 3])); // [n, height, width, c]
-  };
-  // the kernels are for what costs time
-  if (x.dtype !== 'float32' || x.size * height * width === 0) return tf.tidy(composed);
-  return runOp('ConvNextV2Resample', { x }, { height, width, how }, composed);
+  const [, h, w] = x.shape;
+  const attributes = { height, width, how };
+  const resize = tf.customGrad((x) => ({
+    value: run('ConvNextV2Resample', { x: x as tf.Tensor4D }, attributes, () =>
+      how === 'nearest'
+        ? tf.gather(tf.gather(x as tf.Tensor4D, sources(h, height), 1), sources(w, width), 2)
+        : separable(x as tf.Tensor4D, matrix(h, height, how), matrix(w, width, how)),
+    ),
+    gradFunc: (dy: tf.Tensor) =>
+      run('ConvNextV2ResampleGrad', { dy: dy as tf.Tensor4D }, { height: h, width: w, how }, () =>
+        separable(dy as tf.Tensor4D, tf.transpose(matrix(h, height, how)), tf.transpose(matrix(w, width, how))),
+      ),
+  }));
+  return resize(x) as tf.Tensor4D;
+}
+
+/** A kernel, which is for what costs time: what is empty, or not float32, is composed. */
+function run(
+  kernel: string,
+  inputs: Readonly<Record<string, tf.Tensor4D>>,
+  attributes: Readonly<Record<string, number | string>>,
+  composed: () => tf.Tensor4D,
+): tf.Tensor4D {
+  return Number(attributes.height) * Number(attributes.width) === 0
+    ? tf.tidy(composed)
+    : runOp(kernel, inputs, attributes, composed);
+}
+
+/** A constant matrix [out, in] for each axis says it all, since these ways are linear and separable. */
+function separable(x: tf.Tensor4D, down: tf.Tensor2D, across: tf.Tensor2D): tf.Tensor4D {
+  const turned = alongHeight(across, tf.transpose(x, [0, 2, 1, 3])); // [n, width, h, c]
+  return alongHeight(down, tf.transpose(turned, [0, 2, 1, 3])); // [n, height, width, c]
 }
 
 /** The cell of an axis of `from` that cell i of its resampled `to` takes, by `nearest`. */
@@ -48,21 +70,6 @@ export function bilinearTaps(i: number, from: number, to: number): readonly [low
   const source = Math.max(0, Math.fround(Math.fround(scale * Math.fround(i + 0.5)) - 0.5));
   const low = Math.min(Math.floor(source), from - 1);
   return [low, Math.min(low + 1, from - 1), Math.min(1, Math.fround(source - low))];
-}
-
-/** The gradient of tfjs' gather goes over all values once for each cell: here it is two products, as the others' is. */
-function nearest(x: tf.Tensor4D, height: number, width: number): tf.Tensor4D {
-  const [, h, w] = x.shape;
-  const resize = tf.customGrad((x) => ({
-    value: tf.gather(tf.gather(x as tf.Tensor4D, sources(h, height), 1), sources(w, width), 2),
-    gradFunc: (dy: tf.Tensor) =>
-      tf.tidy(() => {
-        const back = (from: number, to: number) => tf.transpose(matrix(from, to, 'nearest'));
-        const turned = alongHeight(back(w, width), tf.transpose(dy as tf.Tensor4D, [0, 2, 1, 3]));
-        return alongHeight(back(h, height), tf.transpose(turned, [0, 2, 1, 3]));
-      }),
-  }));
-  return resize(x) as tf.Tensor4D;
 }
 
 function sources(from: number, to: number): tf.Tensor1D {

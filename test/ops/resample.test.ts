@@ -4,7 +4,7 @@ import '../../src/backend/gradients.js';
 import { useBackend } from '../../src/backend/use-backend.js';
 import { type Resampling, resample } from '../../src/ops/resample.js';
 import { failure } from '../helpers.js';
-import { expectClose, fakeKernel, maps, numbers, tensorsLeft, withKernel } from './helpers.js';
+import { expectClose, maps, numbers, tensorsLeft, withKernel } from './helpers.js';
 
 type Size = readonly [height: number, width: number];
 
@@ -177,13 +177,26 @@ describe('resample', () => {
     }
   });
 
-  it('takes a kernel that is there, but for gradients', () => {
-    const x = maps(numbers(30), [1, 3, 5, 2]);
-    const { calls, kernelFunc } = fakeKernel(9);
-    withKernel('ConvNextV2Resample', kernelFunc, () => {
-      expect([...resample(x, [7, 4], 'average').dataSync()]).to.deep.equal(Array(30).fill(9));
-      tf.grad((x: tf.Tensor) => resample(x as tf.Tensor4D, [7, 4], 'average'))(x);
-    });
-    expect(calls).to.deep.equal([{ inputs: { x }, attrs: { height: 7, width: 4, how: 'average' } }]);
+  it('takes kernels that are there, for the gradient as well', () => {
+    const [x, dy] = [maps(numbers(30), [1, 3, 5, 2]), maps(numbers(56), [1, 7, 4, 2])];
+    const calls: { readonly inputs: object; readonly attrs: unknown }[] = [];
+    const kernelFunc: tf.KernelFunc = ({ inputs, attrs }) => {
+      calls.push({ inputs, attrs });
+      const { height, width } = attrs as unknown as { height: number; width: number };
+      return tf.fill([1, height, width, 2], 9);
+    };
+    withKernel('ConvNextV2Resample', kernelFunc, () =>
+      withKernel('ConvNextV2ResampleGrad', kernelFunc, () => {
+        expect([...resample(x, [7, 4], 'average').dataSync()]).to.deep.equal(Array(56).fill(9));
+        const dx = tf.grad((x: tf.Tensor) => resample(x as tf.Tensor4D, [7, 4], 'average'))(x, dy);
+        expect([...dx.dataSync()]).to.deep.equal(Array(30).fill(9));
+      }),
+    );
+    expect(calls.map(({ attrs }) => attrs)).to.deep.equal([
+      { height: 7, width: 4, how: 'average' },
+      { height: 7, width: 4, how: 'average' },
+      { height: 3, width: 5, how: 'average' },
+    ]);
+    expect(calls[2].inputs).to.have.keys('dy');
   });
 });

@@ -36,13 +36,24 @@ export async function registerSimd(isa?: string): Promise<{ readonly isa: string
 
     floats({ dataId }: tf.TensorInfo): Float32Array {
       const values = this.data.get(dataId).values as Float32Array | number[];
-      // tfjs keeps plain lists as the program gave them
-      return values instanceof Float32Array ? values : Float32Array.from(values);
+      // tfjs keeps plain lists as the program gave them, and the bytes of what was cast from bool
+      return values instanceof Float32Array ? values : new Float32Array(values);
     }
 
     ints({ dataId }: tf.TensorInfo): Int32Array {
       const values = this.data.get(dataId).values as Int32Array | number[];
-      return values instanceof Int32Array ? values : Int32Array.from(values);
+      return values instanceof Int32Array ? values : new Int32Array(values);
+    }
+
+    bytes({ dataId }: tf.TensorInfo): Uint8Array {
+      const values = this.data.get(dataId).values as Uint8Array | number[];
+      return values instanceof Uint8Array ? values : new Uint8Array(values);
+    }
+
+    truths(shape: readonly number[], fill: (out: Uint8Array) => void): tf.TensorInfo {
+      const out = new Uint8Array(tf.util.sizeFromShape([...shape]));
+      fill(out);
+      return this.makeTensorInfo([...shape], 'bool', out);
     }
 
     output(shape: readonly number[], fill: (out: Float32Array) => void): tf.TensorInfo {

@@ -1,10 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-/** Sizes of three axes of a result, and the strides of both operands along them, 0 where an operand stays the same. */
-export type ThreeAxes = readonly number[];
+/** Axes of the native kernels. */
+const MOST = 6;
 
-/** How two shapes broadcast, as three axes; undefined where it takes more. */
-export function threeAxes(a: readonly number[], b: readonly number[]): ThreeAxes | undefined {
+/** Sizes of six axes of a result, and the strides of both operands along them, 0 where an operand stays the same. */
+export type BroadcastAxes = readonly number[];
+
+/** How two shapes broadcast; undefined where it takes more axes than the native kernels have. */
+export function broadcastAxes(a: readonly number[], b: readonly number[]): BroadcastAxes | undefined {
   const shape = tf.backend_util.assertAndGetBroadcastShape([...a], [...b]);
   const [left, right] = [a, b].map((own) => [...new Array(shape.length - own.length).fill(1), ...own]);
   // neighbouring axes along which both operands do the same are one
@@ -16,12 +19,12 @@ export function threeAxes(a: readonly number[], b: readonly number[]): ThreeAxes
     if (last && last.a === moves.a && last.b === moves.b) last.size *= size;
     else merged.push({ size, ...moves });
   });
-  if (merged.length > 3) return undefined;
-  while (merged.length < 3) merged.unshift({ size: 1, a: true, b: true });
+  if (merged.length > MOST) return undefined;
+  while (merged.length < MOST) merged.unshift({ size: 1, a: true, b: true });
   const strides = (operand: 'a' | 'b') => {
     let next = 1;
-    const own = [0, 0, 0];
-    for (let axis = 2; axis >= 0; axis--) {
+    const own = new Array<number>(MOST).fill(0);
+    for (let axis = MOST - 1; axis >= 0; axis--) {
       if (!merged[axis][operand]) continue;
       own[axis] = next;
       next *= merged[axis].size;
@@ -31,19 +34,35 @@ export function threeAxes(a: readonly number[], b: readonly number[]): ThreeAxes
   return [...merged.map(({ size }) => size), ...strides('a'), ...strides('b')];
 }
 
-/** A reduction over neighbouring axes, as x [outer, reduced, inner]; undefined where the axes are not neighbours. */
-export function reduction(
+/** x [outer, reduced, inner] to [outer, inner]. */
+export interface Reduction {
+  readonly outer: number;
+  readonly reduced: number;
+  readonly inner: number;
+}
+
+/** A reduction of a shape, as one over neighbouring axes after the other, the last ones first; what is left is of `shape`. */
+export function reductions(
   shape: readonly number[],
   axis: number | number[] | undefined,
-): { readonly outer: number; readonly reduced: number; readonly inner: number; readonly axes: number[] } | undefined {
-  const axes = tf.util.parseAxisParam(axis as number | number[], [...shape]).sort((a, b) => a - b);
-  const [first, last] = [axes[0], axes[axes.length - 1]];
-  if (axes.length === 0 || last - first !== axes.length - 1) return undefined;
-  const size = (lengths: readonly number[]) => lengths.reduce((product, length) => product * length, 1);
+  keepDims = false,
+): { readonly steps: readonly Reduction[]; readonly shape: readonly number[]; readonly count: number } {
+  const axes = tf.util.parseAxisParam(axis as number | number[], [...shape]);
+  const isReduced = (i: number) => axes.includes(i);
+  const left = [...shape];
+  const steps: Reduction[] = [];
+  for (let last = shape.length - 1; last >= 0; last--) {
+    if (!isReduced(last)) continue;
+    let first = last;
+    while (first > 0 && isReduced(first - 1)) first--;
+    const size = (from: number, to?: number) => tf.util.sizeFromShape(left.slice(from, to));
+    steps.push({ outer: size(0, first), reduced: size(first, last + 1), inner: size(last + 1) });
+    left.fill(1, first, last + 1);
+    last = first;
+  }
   return {
-    outer: size(shape.slice(0, first)),
-    reduced: size(shape.slice(first, last + 1)),
-    inner: size(shape.slice(last + 1)),
-    axes,
+    steps,
+    shape: keepDims ? left : left.filter((_, i) => !isReduced(i)),
+    count: steps.reduce((product, { reduced }) => product * reduced, 1),
   };
 }

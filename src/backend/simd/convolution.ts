@@ -1,4 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { activated, isActivation } from './activation.js';
+import { boxOf } from './copies.js';
 import { forcedPath } from './environment.js';
 import { type Attributes, allFloat, type Inputs, type SimdBackend } from './kernel.js';
 import { type Convolve, packedSize } from './native.js';
@@ -11,14 +13,6 @@ const LIMITS: Readonly<Record<string, readonly [low: number, high: number]>> = {
   linear: [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY],
   relu: [0, Number.POSITIVE_INFINITY],
   relu6: [0, 6],
-};
-
-/** The kernels of the other fused activations. */
-const ACTIVATION_KERNELS: Readonly<Record<string, string>> = {
-  elu: 'Elu',
-  prelu: 'Prelu',
-  leakyrelu: 'LeakyRelu',
-  sigmoid: 'Sigmoid',
 };
 
 /** Below so many tiles of 4 x 4 outputs, reading the transformed weights costs more than Winograd's products save. */
@@ -40,13 +34,14 @@ export function convolution(backend: SimdBackend, inputs: Inputs, attributes: At
         'winograd',
       )
     : undefined;
-  if (transformed) return convolved(backend, backend.native.winograd, transformed, info, inputs, attributes);
+  if (transformed)
+    return convolved(backend, backend.native.winograd, transformed, info, backend.floats(inputs.x), inputs, attributes);
   const packed = packedMatrix(backend, filter, filterHeight * filterWidth * inChannels, outChannels);
-  return convolved(backend, backend.native.convolution, packed, info, inputs, attributes);
+  return convolved(backend, backend.native.convolution, packed, info, backend.floats(inputs.x), inputs, attributes);
 }
 
 /** Explicit padding of height and width. */
-const around = (padding: number): tf.backend_util.ExplicitPadding => [
+export const around = (padding: number): tf.backend_util.ExplicitPadding => [
   [0, 0],
   [padding, padding],
   [padding, padding],
@@ -77,25 +72,52 @@ export function normedConvolution(backend: SimdBackend, inputs: Inputs, attribut
   );
 }
 
-/** A convolution of stride 1 by weights that are used once. */
+/** What of a convolution the kernels need. */
+export type ConvolutionShape = Pick<
+  tf.backend_util.Conv2DInfo,
+  | 'batchSize'
+  | 'inHeight'
+  | 'inWidth'
+  | 'inChannels'
+  | 'outChannels'
+  | 'outHeight'
+  | 'outWidth'
+  | 'filterHeight'
+  | 'filterWidth'
+  | 'strideHeight'
+  | 'strideWidth'
+  | 'dilationHeight'
+  | 'dilationWidth'
+> & { readonly padInfo: { readonly top: number; readonly left: number } };
+
+/** A convolution by weights that are used once. */
 export function convolveOnce(
   backend: SimdBackend,
-  x: tf.TensorInfo,
+  x: Float32Array,
   weights: Float32Array,
-  shape: Shape4,
-  padding: number,
-): tf.TensorInfo {
-  const info = tf.backend_util.computeConv2DInfo(x.shape as Shape4, shape, 1, 1, around(padding));
-  const { convolve, packed } = pack(backend, weights, info, winogradPays(info));
-  return backend.output(info.outShape, (out) =>
-    convolve(geometry(info), backend.floats(x), packed, null, ...LIMITS.linear, out),
-  );
+  shape: ConvolutionShape,
+  out: Float32Array,
+): void {
+  const { convolve, packed } = pack(backend, weights, shape, winogradPays(shape));
+  convolve(geometry(shape), x, packed, null, ...LIMITS.linear, out);
+}
+
+/** x [..., channels] with each channel `times` times, one after the other. */
+export function repeated({ native }: SimdBackend, x: Float32Array, times: number): Float32Array {
+  if (times === 1) return x;
+  const out = new Float32Array(times * x.length);
+  const box = boxOf([
+    { size: x.length, from: 1, to: times },
+    { size: times, from: 0, to: 1 },
+  ]);
+  native.copyBox(box!, x, 0, out, 0);
+  return out;
 }
 
 function pack(
   { native }: SimdBackend,
   weights: Float32Array,
-  { filterHeight, filterWidth, inChannels, outChannels }: tf.backend_util.Conv2DInfo,
+  { filterHeight, filterWidth, inChannels, outChannels }: ConvolutionShape,
   isWinograd: boolean,
 ): { readonly convolve: Convolve; readonly packed: Float32Array } {
   if (isWinograd) return { convolve: native.winograd, packed: native.packWinograd(weights, inChannels, outChannels) };
@@ -103,29 +125,33 @@ function pack(
   return { convolve: native.convolution, packed };
 }
 
-/** DepthwiseConv2dNative and FusedDepthwiseConv2D, with one output for each channel. */
+/** DepthwiseConv2dNative and FusedDepthwiseConv2D. */
 export function depthwiseConvolution(
   backend: SimdBackend,
   inputs: Inputs,
   attributes: Attributes,
 ): tf.TensorInfo | undefined {
-  const { filter } = inputs;
+  const { x, filter } = inputs;
   const info = convolutionInfo(inputs, attributes, 'depthwise');
-  if (!info || info.outChannels !== info.inChannels) return undefined;
+  if (!info) return undefined;
+  const { inChannels, outChannels } = info;
   const packed = backend.packed(
     filter,
     tf.util.sizeFromShape(filter.shape),
-    (packed) => backend.native.packDepthwise(backend.floats(filter), info.inChannels, packed),
+    (packed) => backend.native.packDepthwise(backend.floats(filter), outChannels, packed),
     'depthwise',
   );
-  return convolved(backend, backend.native.depthwise, packed, info, inputs, attributes);
+  // several outputs for a channel are one each for as many channels
+  const values = repeated(backend, backend.floats(x), outChannels / inChannels);
+  const shape = { ...info, inChannels: outChannels };
+  return convolved(backend, backend.native.depthwise, packed, shape, values, inputs, attributes);
 }
 
 /** The floats of transformed weights: 36 products for each pair of channels. */
-const winogradSize = ({ native }: SimdBackend, { inChannels, outChannels }: tf.backend_util.Conv2DInfo): number =>
+const winogradSize = ({ native }: SimdBackend, { inChannels, outChannels }: ConvolutionShape): number =>
   36 * packedSize(native, inChannels, outChannels);
 
-function winogradPays(info: tf.backend_util.Conv2DInfo): boolean {
+function winogradPays(info: ConvolutionShape): boolean {
   const force = forcedPath();
   if (info.filterHeight !== 3 || info.filterWidth !== 3 || force === 'direct') return false;
   if (info.strideHeight * info.strideWidth * info.dilationHeight * info.dilationWidth !== 1) return false;
@@ -142,7 +168,7 @@ function convolutionInfo(
   kind: 'full' | 'depthwise',
 ): tf.backend_util.Conv2DInfo | undefined {
   if (dataFormat === 'NCHW' || !allFloat(x, filter, bias)) return undefined;
-  if (!(activation in LIMITS || activation in ACTIVATION_KERNELS)) return undefined;
+  if (!(activation in LIMITS || isActivation(activation))) return undefined;
   const info = tf.backend_util.computeConv2DInfo(
     x.shape as Shape4,
     filter.shape as Shape4,
@@ -165,22 +191,18 @@ function convolved(
   convolve: Convolve,
   packed: Float32Array,
   info: tf.backend_util.Conv2DInfo,
-  { x, bias, preluActivationWeights }: Inputs,
+  values: Float32Array,
+  { bias, preluActivationWeights }: Inputs,
   { activation = 'linear', leakyreluAlpha }: Attributes,
 ): tf.TensorInfo {
   const [low, high] = LIMITS[activation] ?? LIMITS.linear;
   const result = backend.output(info.outShape, (out) =>
-    convolve(geometry(info), backend.floats(x), packed, bias ? backend.floats(bias) : null, low, high, out),
+    convolve(geometry(info), values, packed, bias ? backend.floats(bias) : null, low, high, out),
   );
-  if (activation in LIMITS) return result;
-  const inputs = { x: result, ...(activation === 'prelu' && { alpha: preluActivationWeights }) };
-  const { kernelFunc } = tf.getKernel(ACTIVATION_KERNELS[activation], 'simd')!;
-  const activated = kernelFunc({ inputs, backend, attrs: { alpha: leakyreluAlpha! } }) as tf.TensorInfo;
-  backend.disposeIntermediateTensorInfo(result);
-  return activated;
+  return activation in LIMITS ? result : activated(backend, result, activation, preluActivationWeights, leakyreluAlpha);
 }
 
-function geometry(info: tf.backend_util.Conv2DInfo): Int32Array {
+export function geometry(info: ConvolutionShape): Int32Array {
   const { batchSize, inHeight, inWidth, inChannels, outChannels, outHeight, outWidth, padInfo } = info;
   const { filterHeight, filterWidth, strideHeight, strideWidth, dilationHeight, dilationWidth } = info;
   return Int32Array.of(

@@ -73,27 +73,50 @@ export function pad(
 }
 
 export function concat(backend: SimdBackend, inputs: Inputs, { axis: given }: Attributes): tf.TensorInfo | undefined {
-  const parts = Object.values(inputs);
-  if (parts.length < 2 || !allFloat(...parts)) return undefined;
-  const [axis] = tf.util.parseAxisParam(given, parts[0].shape);
-  tf.backend_util.assertParamsConsistent(
-    parts.map(({ shape }) => shape),
-    axis,
+  const all = Object.values(inputs);
+  const [axis] = tf.util.parseAxisParam(given, all[0].shape);
+  const shapes = all.map(({ shape }) => shape);
+  tf.backend_util.assertParamsConsistent(shapes, axis);
+  return joined(backend, all, shapes, axis, tf.backend_util.computeOutShape(shapes, axis));
+}
+
+/** Pack: tensors of one shape, joined along a new axis. */
+export function stack(backend: SimdBackend, inputs: Inputs, { axis }: Attributes): tf.TensorInfo | undefined {
+  const all = Object.values(inputs);
+  const [{ shape: own }] = all;
+  if (all.some(({ shape }) => !tf.util.arraysEqual(shape, own))) return undefined; // `cpu` says so
+  const at = axis as number;
+  const along = (length: number) => [...own.slice(0, at), length, ...own.slice(at)];
+  return joined(
+    backend,
+    all,
+    all.map(() => along(1)),
+    at,
+    along(all.length),
   );
-  const shape = tf.backend_util.computeOutShape(
-    parts.map((part) => part.shape),
-    axis,
-  );
+}
+
+/** Tensors, seen as of these shapes, one after the other along an axis. What is empty adds nothing. */
+function joined(
+  backend: SimdBackend,
+  all: readonly tf.TensorInfo[],
+  shapes: readonly (readonly number[])[],
+  axis: number,
+  shape: readonly number[],
+): tf.TensorInfo | undefined {
+  const parts = all.flatMap((part, i) => (shapes[i].includes(0) ? [] : [{ part, own: shapes[i] }]));
+  if (parts.length < 2 || !allFloat(...parts.map(({ part }) => part))) return undefined;
   const to = stridesOf(shape);
-  const boxes = parts.map(({ shape: own }) => {
+  const boxes = parts.map(({ own }) => {
     const from = stridesOf(own);
     return boxOf(own.map((size, i) => ({ size, from: from[i], to: to[i] })));
   });
+  if (boxes.includes(undefined)) return undefined;
   return backend.output(shape, (out) => {
     let first = 0;
-    for (const [i, part] of parts.entries()) {
+    for (const [i, { part, own }] of parts.entries()) {
       backend.native.copyBox(boxes[i]!, backend.floats(part), 0, out, first);
-      first += part.shape[axis] * to[axis];
+      first += own[axis] * to[axis];
     }
   });
 }
@@ -118,14 +141,40 @@ export function split(
 ): readonly tf.TensorInfo[] | undefined {
   const [axis] = tf.util.parseAxisParam(given, x.shape);
   const lengths = tf.backend_util.prepareSplitSize(x as tf.Tensor, numOrSizeSplits, axis);
-  if (x.shape.length > MOST || !allFloat(x) || lengths.includes(0)) return undefined;
+  if (x.shape.length > MOST || !allFloat(x)) return undefined;
   let first = 0;
   return lengths.map((length) => {
     const begin = x.shape.map((_, i) => (i === axis ? first : 0));
     const size = x.shape.map((all, i) => (i === axis ? length : all));
     first += length;
-    return slice(backend, { x }, { begin, size } as unknown as Attributes) as tf.TensorInfo;
+    return part(backend, x, begin, size);
   });
+}
+
+/** Unpack: the parts of a tensor along an axis, each without that axis. */
+export function unstack(
+  backend: SimdBackend,
+  { value }: Inputs,
+  { axis: given }: Attributes,
+): readonly tf.TensorInfo[] | undefined {
+  const [axis] = tf.util.parseAxisParam(given, value.shape);
+  if (value.shape.length > MOST || !allFloat(value)) return undefined;
+  const size = value.shape.map((length, i) => (i === axis ? 1 : length));
+  return Array.from({ length: value.shape[axis] }, (_, at) => {
+    const begin = value.shape.map((_, i) => (i === axis ? at : 0));
+    return { ...part(backend, value, begin, size), shape: size.filter((_, i) => i !== axis) };
+  });
+}
+
+/** A box of x, at most six axes, which may be empty. */
+function part(
+  backend: SimdBackend,
+  x: tf.TensorInfo,
+  begin: readonly number[],
+  size: readonly number[],
+): tf.TensorInfo {
+  if (size.includes(0)) return backend.output(size, () => {});
+  return slice(backend, { x }, { begin, size } as unknown as Attributes)!;
 }
 
 /** GatherV2 of whole runs of floats; indices that are out of range are left to `cpu`, which says so. */

@@ -9,6 +9,10 @@ export interface SimdBackend {
   floats(tensor: tf.TensorInfo): Float32Array;
   /** The values of an int32 tensor; not to be written to. */
   ints(tensor: tf.TensorInfo): Int32Array;
+  /** The values of a bool tensor; not to be written to. */
+  bytes(tensor: tf.TensorInfo): Uint8Array;
+  /** A new bool tensor that `fill` fills. */
+  truths(shape: readonly number[], fill: (out: Uint8Array) => void): tf.TensorInfo;
   /** A new float32 tensor that `fill` fills. */
   output(shape: readonly number[], fill: (out: Float32Array) => void): tf.TensorInfo;
   /** The same for several, filled at once. */
@@ -75,6 +79,11 @@ export interface Attributes {
   readonly kept: number;
   readonly rate: number;
   readonly rootScale: number;
+  readonly alpha: number;
+  readonly numSegments: number;
+  readonly reductionIndices: number | number[];
+  readonly varianceEpsilon?: number;
+  readonly groups: number;
 }
 
 /** A kernel, or undefined where it leaves a call to the one of backend `cpu`. */

@@ -1,14 +1,34 @@
 import { ARITHMETIC, adamW } from './arithmetic.js';
 import { blocks, downsampling, stem } from './body.js';
 import { convolution, depthwiseConvolution, normedConvolution } from './convolution.js';
-import { convolveGradient } from './convolution-gradient.js';
-import { concat, gather, pad, slice, split, tile, transpose } from './copies.js';
+import {
+  convolutionFilter,
+  convolutionInput,
+  convolveGradient,
+  depthwiseFilter,
+  depthwiseInput,
+} from './convolution-gradient.js';
+import { concat, gather, pad, slice, split, stack, tile, transpose, unstack } from './copies.js';
 import { depthwiseGradient } from './depthwise.js';
 import type { Simd } from './kernel.js';
-import { layerNorm, layerNormGradient, responseNorm, responseNormGradient } from './norms.js';
-import { averagePool, maxPool } from './pooling.js';
-import { convolutionFilter, convolutionInput, patchConvolution, product } from './products.js';
-import { resample, resizeBilinear, resizeNearest } from './resize.js';
+import {
+  groupNorm,
+  groupNormGradient,
+  layerNorm,
+  layerNormGradient,
+  responseNorm,
+  responseNormGradient,
+} from './norms.js';
+import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling.js';
+import { patchConvolution, product } from './products.js';
+import {
+  resample,
+  resampleGradient,
+  resizeBilinear,
+  resizeBilinearGradient,
+  resizeNearest,
+  resizeNearestGradient,
+} from './resize.js';
 import { roiAlign, roiAlignGradient } from './roi-align.js';
 
 /** The kernels that replace those of `cpu`, by their names. */
@@ -18,30 +38,41 @@ export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
   FusedConv2D: (...call) => patchConvolution(...call) ?? convolution(...call),
   Conv2DBackpropFilter: convolutionFilter,
   Conv2DBackpropInput: convolutionInput,
-  BatchMatMul: (backend, { a, b }, attributes) => product(backend, a, b, undefined, attributes),
-  _FusedMatMul: (backend, { a, b, bias }, attributes) => product(backend, a, b, bias, attributes),
+  BatchMatMul: product,
+  _FusedMatMul: product,
   ConvNextV2ConvNorm: normedConvolution,
   ConvNextV2ConvolveGrad: convolveGradient,
+  DepthwiseConv2dNativeBackpropFilter: depthwiseFilter,
+  DepthwiseConv2dNativeBackpropInput: depthwiseInput,
   DepthwiseConv2dNative: depthwiseConvolution,
   FusedDepthwiseConv2D: depthwiseConvolution,
   Transpose: transpose,
   Slice: slice,
   PadV2: pad,
   Concat: concat,
+  Pack: stack,
+  Unpack: unstack,
   SplitV: split,
   Tile: tile,
   GatherV2: gather,
   MaxPool: maxPool,
   AvgPool: averagePool,
+  MaxPoolGrad: maxPoolGradient,
+  AvgPoolGrad: averagePoolGradient,
   ResizeBilinear: resizeBilinear,
   ResizeNearestNeighbor: resizeNearest,
+  ResizeBilinearGrad: resizeBilinearGradient,
+  ResizeNearestNeighborGrad: resizeNearestGradient,
   ConvNextV2Resample: resample,
+  ConvNextV2ResampleGrad: resampleGradient,
   ConvNextV2RoiAlign: roiAlign,
   ConvNextV2RoiAlignGrad: roiAlignGradient,
   ConvNextV2Gelu: (backend, { x }) => backend.output(x.shape, (out) => backend.native.gelu(backend.floats(x), out)),
   ConvNextV2GeluGrad: (backend, { x, dy }) =>
     backend.output(x.shape, (out) => backend.native.geluGradient(backend.floats(x), backend.floats(dy), out)),
   ConvNextV2AdamW: adamW,
+  ConvNextV2GroupNorm: groupNorm,
+  ConvNextV2GroupNormGrad: groupNormGradient,
   ConvNextV2LayerNorm: layerNorm,
   ConvNextV2LayerNormGrad: layerNormGradient,
   ConvNextV2GlobalResponseNorm: responseNorm,

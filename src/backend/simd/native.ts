@@ -1,6 +1,8 @@
 import { requireHere } from '../../config/here.js';
 import { packageFile } from '../../config/package-files.js';
 import { ConvNextV2Error, didYouMean, show } from '../../errors.js';
+import type { ArithmeticKernels } from './native-arithmetic.js';
+import type { TrainingKernels } from './native-training.js';
 
 /** The parts of a fused block in the order that `NativeKernels.block` takes them; no GRN in V1. */
 export type BlockWeights = readonly [
@@ -19,17 +21,6 @@ export type BlockWeights = readonly [
 export const ACTIVATION = { linear: 0, gelu: 1, relu: 2 } as const;
 export type NativeActivation = (typeof ACTIVATION)[keyof typeof ACTIVATION];
 
-export type MapShape = [n: number, height: number, width: number, channels: number, out: Float32Array];
-export type PatchShape = [
-  n: number,
-  height: number,
-  width: number,
-  channels: number,
-  side: number,
-  to: number,
-  out: Float32Array,
-];
-
 /** `geometry` and, for `NativeKernels.pool` and `.interpolate`, `maps`: the numbers of native/src/geometry.h, in its order. */
 export type Convolve = (
   geometry: Int32Array,
@@ -45,7 +36,7 @@ export type Convolve = (
 export type NormWeights = readonly [gamma: Float32Array, beta: Float32Array];
 
 /** The kernels for one instruction set, as native/src/addon.cc has them. Lengths are checked there (RangeError). */
-export interface NativeKernels {
+export interface NativeKernels extends ArithmeticKernels, TrainingKernels {
   readonly isa: string;
   readonly lanes: number;
   /** A new array that begins at a cache line. */
@@ -88,12 +79,6 @@ export interface NativeKernels {
     out: Float32Array,
   ): void;
   gelu(x: Float32Array, out: Float32Array): void;
-  /** `shape`: sizes of three axes, and the strides of a and of b along them, 0 where an operand stays the same. */
-  binary(op: number, a: Float32Array, b: Float32Array, shape: readonly number[], out: Float32Array): void;
-  unary(op: number, x: Float32Array, out: Float32Array): void;
-  clip(x: Float32Array, low: number, high: number, out: Float32Array): void;
-  /** Over each row of x [rows, n]. */
-  softmax(x: Float32Array, rows: number, n: number, out: Float32Array): void;
   /**
    * `kept[i]` becomes 1 where box `order[i]` overlaps none of its group that was kept before it by more than `threshold`, until there
    * are `most`, and 0 elsewhere. `groups` has one number for each box.
@@ -106,55 +91,6 @@ export interface NativeKernels {
     most: number,
     kept: Uint8Array,
   ): void;
-  /** x [outer, reduced, inner] to out [outer, inner], divided by `divisor`. */
-  sum(x: Float32Array, outer: number, reduced: number, inner: number, divisor: number, out: Float32Array): void;
-  /** `rates`: beta1, 1 - beta1, beta2, 1 - beta2, epsilon, kept, rate, rootScale of ops/adamw-step.ts. */
-  adamW(
-    variable: Float32Array,
-    gradient: Float32Array,
-    first: Float32Array,
-    second: Float32Array,
-    rates: Float32Array,
-    ...outs: Float32Array[]
-  ): void;
-  /** out [k, n] = a^T b, a [rows, k], b [rows, n] */
-  matMulTransposed(a: Float32Array, b: Float32Array, rows: number, k: number, n: number, out: Float32Array): void;
-  depthwiseInput(dy: Float32Array, flipped: Float32Array, ...shape: MapShape): void;
-  depthwiseFilter(x: Float32Array, dy: Float32Array, ...shape: MapShape): void;
-  patchesFilter(x: Float32Array, dy: Float32Array, ...shape: PatchShape): void;
-  patchesInput(dy: Float32Array, packed: Float32Array, ...shape: PatchShape): void;
-  layerNormGradient(
-    x: Float32Array,
-    gamma: Float32Array,
-    dy: Float32Array,
-    epsilon: number,
-    positions: number,
-    channels: number,
-    dx: Float32Array,
-    dgamma: Float32Array,
-    dbeta: Float32Array,
-  ): void;
-  responseNorm(
-    x: Float32Array,
-    gamma: Float32Array,
-    beta: Float32Array,
-    n: number,
-    positions: number,
-    channels: number,
-    out: Float32Array,
-  ): void;
-  responseNormGradient(
-    x: Float32Array,
-    gamma: Float32Array,
-    dy: Float32Array,
-    n: number,
-    positions: number,
-    channels: number,
-    dx: Float32Array,
-    dgamma: Float32Array,
-    dbeta: Float32Array,
-  ): void;
-  geluGradient(x: Float32Array, dy: Float32Array, dx: Float32Array): void;
   packWinograd(weights: Float32Array, channels: number, to: number, packed?: Float32Array): Float32Array;
   /** A 3x3 convolution of stride 1; weights by packWinograd. */
   readonly winograd: Convolve;

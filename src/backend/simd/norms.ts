@@ -38,3 +38,25 @@ export function responseNormGradient(backend: SimdBackend, { x, gamma, dy }: Inp
     backend.native.responseNormGradient(values, g, slopes, n, h * w, c, dx, dgamma, dbeta);
   });
 }
+
+export function groupNorm(
+  backend: SimdBackend,
+  { x, gamma, beta }: Inputs,
+  { groups, epsilon }: Attributes,
+): tf.TensorInfo {
+  const [n, h, w, c] = x.shape;
+  const [values, g, b] = [x, gamma, beta].map((tensor) => backend.floats(tensor));
+  return backend.output(x.shape, (out) => backend.native.groupNorm(values, g, b, epsilon, n, h * w, c, groups, out));
+}
+
+export function groupNormGradient(
+  backend: SimdBackend,
+  { x, gamma, dy }: Inputs,
+  { groups, epsilon }: Attributes,
+): tf.TensorInfo[] {
+  const [n, h, w, c] = x.shape;
+  const [values, g, slopes] = [x, gamma, dy].map((tensor) => backend.floats(tensor));
+  return backend.outputs([x.shape, [c], [c]], (dx, dgamma, dbeta) => {
+    backend.native.groupNormGradient(values, g, slopes, epsilon, n, h * w, c, groups, dx, dgamma, dbeta);
+  });
+}

@@ -1,10 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { activated, isActivation } from './activation.js';
 import { type Attributes, allFloat, type Inputs, type Pack, type SimdBackend } from './kernel.js';
-import { ACTIVATION, type NativeActivation, packedSize } from './native.js';
-
-function activationOf(name: string | undefined): NativeActivation | undefined {
-  return name === undefined || name === 'linear' ? ACTIVATION.linear : name === 'relu' ? ACTIVATION.relu : undefined;
-}
+import { ACTIVATION, packedSize } from './native.js';
 
 /** A convolution that is a matrix product: of patches that do not overlap, 1 x 1 among them; no padding, no dilation. */
 export function patchConvolution(
@@ -39,28 +36,14 @@ export function packedMatrix(
   return backend.packed(tensor, packedSize(backend.native, k, n), pack, how);
 }
 
-/** The gradient of its filter. */
-export function convolutionFilter(
-  backend: SimdBackend,
-  { x, dy }: Inputs,
-  attributes: Attributes,
-): tf.TensorInfo | undefined {
-  const patches = patchesOf(x.shape, attributes.filterShape, attributes);
-  if (!patches || !allFloat(x, dy)) return undefined;
-  const { n, height, width, channels, side, to } = patches;
-  return backend.output(attributes.filterShape, (out) => {
-    backend.native.patchesFilter(backend.floats(x), backend.floats(dy), n, height, width, channels, side, to, out);
-  });
-}
-
-/** The gradient of its input. */
-export function convolutionInput(
+/** The gradient of the input of a convolution whose patches do not overlap; undefined for any other. */
+export function convolutionOfPatches(
   backend: SimdBackend,
   { dy, filter }: Inputs,
   attributes: Attributes,
 ): tf.TensorInfo | undefined {
   const patches = patchesOf(attributes.inputShape, filter.shape, attributes);
-  if (!patches || !allFloat(dy, filter)) return undefined;
+  if (!patches) return undefined;
   const { n, height, width, channels, side, to } = patches;
   const k = side * side * channels;
   const packed = packedMatrix(backend, filter, to, k, 'turned');
@@ -92,34 +75,71 @@ function patchesOf(
   return apart && padding === 0 ? { n, height, width, channels, side, to, outShape } : undefined;
 }
 
-/** A product of two matrices, the first as it lies; b is packed once for as long as it lives. */
+/** BatchMatMul and _FusedMatMul. */
 export function product(
   backend: SimdBackend,
-  a: tf.TensorInfo,
-  b: tf.TensorInfo,
-  bias: tf.TensorInfo | undefined,
-  { transposeA, transposeB, activation }: Attributes,
+  { a, b, bias, preluActivationWeights }: Inputs,
+  { transposeA, transposeB, activation = 'linear', leakyreluAlpha }: Attributes,
 ): tf.TensorInfo | undefined {
-  const code = activationOf(activation);
-  const single = [...a.shape.slice(0, -2), ...b.shape.slice(0, -2)].every((length) => length === 1);
-  if (code === undefined || !single || !allFloat(a, b, bias)) return undefined;
-  if (transposeA) return transposeB || bias ? undefined : transposedProduct(backend, a, b);
-  const [rows, k] = a.shape.slice(-2);
-  const n = b.shape[b.shape.length - (transposeB ? 2 : 1)];
-  if (bias && bias.shape.join() !== String(n)) return undefined;
-  const packed = packedMatrix(backend, b, k, n, transposeB ? 'turned' : 'matrix');
-  const offsets = bias ? backend.floats(bias) : null;
-  const shape = [...a.shape.slice(0, -2), rows, n];
-  return backend.output(shape, (out) => {
-    backend.native.matMul(backend.floats(a), packed, offsets, code, rows, k, n, out);
+  if (!allFloat(a, b, bias, preluActivationWeights)) return undefined;
+  if (activation !== 'linear' && !isActivation(activation)) return undefined;
+  const [rows, k] = transposeA ? [a.shape.at(-1)!, a.shape.at(-2)!] : a.shape.slice(-2);
+  const n = b.shape.at(transposeB ? -2 : -1)!;
+  if (k !== b.shape.at(transposeB ? -1 : -2)) return undefined; // `cpu` says so
+  const batch = tf.backend_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const shape = [...batch, rows, n];
+  const isOne = tf.util.sizeFromShape(b.shape.slice(0, -2)) === 1;
+  const [values, weights] = [backend.floats(a), backend.floats(b)];
+  // b is packed once for as long as it lives, and all of a's matrices are rows of one
+  if (isOne && !transposeA) {
+    const code = { linear: ACTIVATION.linear, relu: ACTIVATION.relu }[activation];
+    const isFused = code !== undefined && (!bias || bias.shape.join() === String(n));
+    const offsets = isFused && bias ? backend.floats(bias) : null;
+    const packed = packedMatrix(backend, b, k, n, transposeB ? 'turned' : 'matrix');
+    const result = backend.output(shape, (out) =>
+      backend.native.matMul(values, packed, offsets, isFused ? code : ACTIVATION.linear, out.length / n, k, n, out),
+    );
+    return isFused ? result : finished(backend, result, bias, activation, preluActivationWeights, leakyreluAlpha);
+  }
+  const result = backend.output(shape, (out) => {
+    // the gradient of a weight matrix
+    if (isOne && tf.util.sizeFromShape(a.shape.slice(0, -2)) === 1 && !transposeB) {
+      return backend.native.matMulTransposed(values, weights, k, rows, n, out);
+    }
+    const sizes = Int32Array.of(rows, k, n, transposeA ? 1 : 0, transposeB ? 1 : 0);
+    const [ofA, ofB] = [a, b].map((operand) => matricesOf(operand.shape.slice(0, -2), batch));
+    backend.native.products(sizes, values, weights, ofA, ofB, out);
+  });
+  return finished(backend, result, bias, activation, preluActivationWeights, leakyreluAlpha);
+}
+
+/** For each matrix of a batch, the number of that of an operand whose batch of `own` is broadcast to it. */
+function matricesOf(own: readonly number[], batch: readonly number[]): Int32Array {
+  const strides = tf.util.computeStrides([...own, 1]);
+  const offset = batch.length - own.length;
+  return Int32Array.from({ length: tf.util.sizeFromShape([...batch]) }, (_, i) => {
+    let [left, matrix] = [i, 0];
+    for (let axis = batch.length - 1; axis >= 0; axis--) {
+      if (axis >= offset && own[axis - offset] > 1) matrix += (left % batch[axis]) * strides[axis - offset];
+      left = Math.floor(left / batch[axis]);
+    }
+    return matrix;
   });
 }
 
-/** a^T b: the gradient of a weight matrix. */
-function transposedProduct(backend: SimdBackend, a: tf.TensorInfo, b: tf.TensorInfo): tf.TensorInfo {
-  const [rows, k] = a.shape.slice(-2);
-  const n = b.shape[b.shape.length - 1];
-  return backend.output([...a.shape.slice(0, -2), k, n], (out) => {
-    backend.native.matMulTransposed(backend.floats(a), backend.floats(b), rows, k, n, out);
-  });
+/** With bias and activation, by kernels of their own; x is freed where there are any. */
+function finished(
+  backend: SimdBackend,
+  x: tf.TensorInfo,
+  bias: tf.TensorInfo | undefined,
+  activation: string,
+  preluWeights: tf.TensorInfo | undefined,
+  alpha: number | undefined,
+): tf.TensorInfo {
+  let result = x;
+  if (bias) {
+    result = tf.getKernel('Add', 'simd')!.kernelFunc({ inputs: { a: x, b: bias }, backend }) as tf.TensorInfo;
+    backend.disposeIntermediateTensorInfo(x);
+  }
+  return activation === 'linear' ? result : activated(backend, result, activation, preluWeights, alpha);
 }

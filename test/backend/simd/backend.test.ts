@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { registerSimd } from '../../../src/backend/simd/backend.js';
-import { reduction, threeAxes } from '../../../src/backend/simd/broadcast.js';
+import { broadcastAxes, reductions } from '../../../src/backend/simd/broadcast.js';
 import { Buffers } from '../../../src/backend/simd/buffers.js';
 import { allNative } from '../../../src/backend/simd/native.js';
 import { useBackend } from '../../../src/backend/use-backend.js';
@@ -156,7 +156,7 @@ describe('backend simd', () => {
     }
   });
 
-  it('sums any neighbouring axes, and leaves the others to cpu', async () => {
+  it('sums any axes', async () => {
     for (const [shape, axes] of [
       [[7], [0]],
       [[2, 3, 4], [2]],
@@ -327,23 +327,43 @@ describe('Buffers', () => {
   });
 });
 
-describe('threeAxes', () => {
+describe('broadcastAxes', () => {
   it('merges axes along which both operands do the same', () => {
-    expect(threeAxes([2, 3, 4], [2, 3, 4])).to.deep.equal([1, 1, 24, 24, 24, 1, 24, 24, 1]);
+    const axes = (a: readonly number[], b: readonly number[]) => {
+      const all = broadcastAxes(a, b)!;
+      const ones = all.slice(0, 6).findIndex((size) => size > 1);
+      return [0, 6, 12].map((from) => all.slice(from + (ones < 0 ? 6 : ones), from + 6));
+    };
+    expect(axes([2, 3, 4], [2, 3, 4])).to.deep.equal([[24], [1], [1]]);
     // b stays the same along the first two axes
-    expect(threeAxes([2, 3, 4], [4])).to.deep.equal([1, 6, 4, 24, 4, 1, 4, 0, 1]);
-    expect(threeAxes([2, 3, 1], [1, 3, 4])).to.deep.equal([2, 3, 4, 3, 1, 0, 0, 4, 1]);
-    expect(threeAxes([], [])).to.deep.equal([1, 1, 1, 1, 1, 1, 1, 1, 1]);
-    expect(threeAxes([2, 1, 3, 1, 5], [1, 4, 1, 2, 5])).to.equal(undefined);
+    expect(axes([2, 3, 4], [4])).to.deep.equal([
+      [6, 4],
+      [4, 1],
+      [0, 1],
+    ]);
+    expect(axes([2, 3, 1], [1, 3, 4])).to.deep.equal([
+      [2, 3, 4],
+      [3, 1, 0],
+      [0, 4, 1],
+    ]);
+    expect(axes([], [])).to.deep.equal([[], [], []]);
+    expect(axes([2, 1, 3, 1, 5], [1, 4, 1, 2, 5])).to.deep.equal([
+      [2, 4, 3, 2, 5],
+      [15, 0, 5, 0, 1],
+      [0, 10, 0, 5, 1],
+    ]);
+    expect(broadcastAxes([2, 1, 2, 1, 2, 1, 2], [1, 2, 1, 2, 1, 2, 1])).to.equal(undefined);
   });
 });
 
-describe('reduction', () => {
-  it('takes neighbouring axes alone', () => {
-    expect(reduction([2, 3, 4], [1, 2])).to.deep.equal({ outer: 2, reduced: 12, inner: 1, axes: [1, 2] });
-    expect(reduction([2, 3, 4], -2)).to.deep.equal({ outer: 2, reduced: 3, inner: 4, axes: [1] });
-    expect(reduction([2, 3, 4], undefined)).to.deep.equal({ outer: 1, reduced: 24, inner: 1, axes: [0, 1, 2] });
-    expect(reduction([2, 3, 4], [0, 2])).to.equal(undefined);
-    expect(reduction([], undefined)).to.equal(undefined);
+describe('reductions', () => {
+  it('takes neighbouring axes at once, the last ones first', () => {
+    const step = (outer: number, reduced: number, inner: number) => ({ outer, reduced, inner });
+    expect(reductions([2, 3, 4], [1, 2])).to.deep.equal({ steps: [step(2, 12, 1)], shape: [2], count: 12 });
+    expect(reductions([2, 3, 4], -2, true)).to.deep.equal({ steps: [step(2, 3, 4)], shape: [2, 1, 4], count: 3 });
+    expect(reductions([2, 3, 4], undefined)).to.deep.equal({ steps: [step(1, 24, 1)], shape: [], count: 24 });
+    const apart = [step(6, 4, 1), step(1, 2, 3)];
+    expect(reductions([2, 3, 4], [0, 2])).to.deep.equal({ steps: apart, shape: [3], count: 8 });
+    expect(reductions([], undefined)).to.deep.equal({ steps: [], shape: [], count: 1 });
   });
 });
