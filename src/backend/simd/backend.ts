@@ -144,11 +144,13 @@ function replaceKernel(kernelName: string, simd: Simd | undefined): void {
     backendName: 'simd',
     kernelFunc: ({ inputs, backend, attrs }) => {
       const own = backend as unknown as SimdBackend;
-      const result = simd?.(own, inputs as never, attrs as never);
+      const result = simd?.(own, inputs as never, (attrs ?? {}) as never);
       if (result !== undefined) return result as tf.TensorInfo | tf.TensorInfo[];
-      // only kernels that tfjs has itself decline; and that of `cpu` may give a view of an input's array as its output
+      // an operation of our own: its definition runs, see ops/op.ts
+      if (!cpu) return [];
+      // the kernel of `cpu` may give a view of an input's array as its output
       for (const input of Object.values(inputs).flat()) if (input) own.share(input);
-      return cpu!.kernelFunc({ inputs, backend, attrs });
+      return cpu.kernelFunc({ inputs, backend, attrs });
     },
   });
 }

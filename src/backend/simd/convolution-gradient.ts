@@ -7,7 +7,9 @@ export function convolveGradient(
   backend: SimdBackend,
   { x, filter, dy }: Inputs,
   { padding }: Attributes,
-): tf.TensorInfo[] {
+): tf.TensorInfo[] | undefined {
+  const [k, l] = filter.shape;
+  if (k !== l || padding >= k) return undefined;
   return [gradientOfInput(backend, dy, filter, padding), gradientOfFilter(backend, x, dy, filter.shape, padding)];
 }
 
