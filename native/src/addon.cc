@@ -174,7 +174,7 @@ napi_value gelu(napi_env env, napi_callback_info info) {
 
 // binary(op, a, b, [size, strides of a, strides of b], out): nine whole numbers, strides 0 where an operand stays the same
 napi_value binary(napi_env env, napi_callback_info info) {
-  Call call(env, info);
+  Call call(env, info, KEPT);
   Broadcast shape;
   long *const fields[] = {shape.size, shape.a, shape.b};
   long last[2] = {0, 0};
@@ -196,7 +196,7 @@ napi_value binary(napi_env env, napi_callback_info info) {
 
 // unary(op, x, out)
 napi_value unary(napi_env env, napi_callback_info info) {
-  Call call(env, info);
+  Call call(env, info, KEPT);
   long count = 0;
   const double op = call.number(0);
   const float *x = call.floats(1, -1, &count);
@@ -208,7 +208,7 @@ napi_value unary(napi_env env, napi_callback_info info) {
 
 // clip(x, low, high, out)
 napi_value clip(napi_env env, napi_callback_info info) {
-  Call call(env, info);
+  Call call(env, info, KEPT);
   long count = 0;
   const float *x = call.floats(0, -1, &count);
   const Limits limits = call.limits(1);
@@ -219,7 +219,7 @@ napi_value clip(napi_env env, napi_callback_info info) {
 
 // softmax(x [rows, n], rows, n, out)
 napi_value softmax(napi_env env, napi_callback_info info) {
-  Call call(env, info);
+  Call call(env, info, KEPT);
   const long rows = call.count(1), n = call.count(2);
   const float *x = call.floats(0, rows * n);
   float *out = call.floats(3, rows * n);
@@ -244,7 +244,7 @@ napi_value suppress(napi_env env, napi_callback_info info) {
 
 // sum(x [outer, reduced, inner], outer, reduced, inner, divisor, out [outer, inner])
 napi_value sum(napi_env env, napi_callback_info info) {
-  Call call(env, info);
+  Call call(env, info, KEPT);
   const long outer = call.count(1), reduced = call.count(2), inner = call.count(3);
   const float *x = call.floats(0, outer * reduced * inner);
   const double divisor = call.number(4);
@@ -391,7 +391,7 @@ napi_value depthwise(napi_env env, napi_callback_info info) {
 
 // pool(maps, x, rows [outHeight, 2], columns [outWidth, 2], greatest, out)
 napi_value pool(napi_env env, napi_callback_info info) {
-  Call call(env, info);
+  Call call(env, info, KEPT);
   const Maps m = call.maps(0);
   if (!call.ok()) return nullptr;
   const float *x = call.floats(1, m.n * m.height * m.width * m.channels);
@@ -404,7 +404,7 @@ napi_value pool(napi_env env, napi_callback_info info) {
 
 // interpolate(maps, x, rows [outHeight, 2], rowShares [outHeight], columns [outWidth, 2], columnShares [outWidth], out)
 napi_value interpolate(napi_env env, napi_callback_info info) {
-  Call call(env, info);
+  Call call(env, info, KEPT);
   const Maps m = call.maps(0);
   if (!call.ok()) return nullptr;
   const float *x = call.floats(1, m.n * m.height * m.width * m.channels);
