@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { registerCpuKernels } from '../cpu-kernels.js';
 import { Buffers } from './buffers.js';
-import { checkThreads, forcedPath, winogradBytes } from './environment.js';
+import { checkEnvironment, forcedPath, winogradBytes } from './environment.js';
 import type { Pack, Simd, SimdBackend } from './kernel.js';
 import { BODY_KERNELS, SIMD_KERNELS } from './kernels.js';
 import { loadNative } from './native.js';
@@ -11,7 +11,7 @@ import { loadNative } from './native.js';
  * A second call changes nothing. `isa` forces an instruction set. Throws E_BACKEND.
  */
 export async function registerSimd(isa?: string): Promise<{ readonly isa: string }> {
-  checkThreads();
+  checkEnvironment();
   const native = loadNative(isa);
   const { MathBackendCPU } = await import('@tensorflow/tfjs-backend-cpu');
 

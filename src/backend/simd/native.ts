@@ -236,7 +236,7 @@ export function loadNative(isa: string | undefined = process.env.CONVNEXTV2_ISA 
     path: 'CONVNEXTV2_ISA',
     wanted: `one of ${names.join(', ')}, which this CPU has`,
     got: show(isa),
-    suggestion: didYouMean(isa!, names),
+    suggestion: didYouMean(String(isa), names),
   });
 }
 
@@ -271,10 +271,13 @@ export function simdThreads(count?: number): number {
   return count === undefined ? loadAddon().threads() : loadAddon().threads(count);
 }
 
+/** The package of the native kernels for this platform. */
+const PACKAGE = `@convnextv2/${process.platform}-${process.arch}`;
+
 /** Where the native half may be: built in a clone, or in the package for this platform that npm installed beside this one. */
 const placesOf = (require: NodeJS.Require): readonly string[] => [
   join(dirname(require.resolve('convnextv2/package.json')), 'native', 'build', 'Release', 'convnextv2.node'),
-  `@convnextv2/${process.platform}-${process.arch}`,
+  PACKAGE,
 ];
 
 function loadAddon(): Addon {
@@ -294,7 +297,7 @@ function loadAddon(): Addon {
       path: 'backend',
       wanted: 'simd',
       got: broken ? broken.message.split('\n')[0] : 'the native kernels are not built',
-      suggestion: 'in a clone, install a C++ compiler and run npm ci',
+      suggestion: `install ${PACKAGE} of the same version, or in a clone a C++ compiler and run npm ci`,
     },
     { cause: broken ?? failures[0] },
   );
