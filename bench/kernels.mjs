@@ -61,7 +61,7 @@ const KERNELS = {
     ];
     const [x, out] = [floats(side * side * c), room(side * side * c)];
     const operations = 2 * side * side * (49 * c + 8 * c * c);
-    return arithmetic([side, side, c], operations, () => native.block(weights, c, x, 1, side, side, out));
+    return arithmetic([side, side, c], operations, () => native.block(weights, c, 1e-6, x, 1, side, side, out));
   },
   /** The stem, or what comes before a later stage. */
   patches(native, side, c, from) {
@@ -69,7 +69,7 @@ const KERNELS = {
     const [before, k] = [kernel * side, kernel * kernel * from];
     const [x, bias, out] = [floats(before * before * from), floats(c), room(side * side * c)];
     const packed = native.packMatrix(floats(k * c), k, c, 0);
-    const run = () => native.patches(x, packed, bias, null, null, 1, before, before, from, kernel, c, out);
+    const run = () => native.patches(x, packed, bias, null, null, 0, 1, before, before, from, kernel, c, out);
     return arithmetic([side, side, k, c], 2 * side * side * k * c, run);
   },
   depthwise(native, side, c) {

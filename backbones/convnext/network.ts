@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Layout, Mode, Scope } from '../../src/contracts.js';
 import {
+  activation,
   conv2d,
   depthwiseConv,
   dropPath,
@@ -15,7 +16,6 @@ import {
   sequence,
 } from '../../src/nn/layers.js';
 import { checkPixels } from '../../src/nn/layout.js';
-import { ACTIVATIONS } from '../../src/ops/activation.js';
 import type { ConvNextConfigBase } from './config.js';
 
 /** Of every norm but the one after pooling (`layer_norm_eps`); written out in the reference, too. */
@@ -41,17 +41,14 @@ function convNextBlock(
   const dwconv = depthwiseConv(scope.within('dwconv'), { channels, kernel: 7, padding: 3, deviation });
   const norm = layerNorm(scope.within('layernorm'), { channels, epsilon: NORM_EPSILON });
   const pwconv1 = linear(scope.within('pwconv1'), { from: channels, to: 4 * channels, deviation });
-  const act = typeof hiddenAct === 'function' ? hiddenAct : ACTIVATIONS[hiddenAct];
+  const act = activation(hiddenAct);
   const grn =
     modelType === 'convnextv2' ? globalResponseNorm(scope.within('grn'), { channels: 4 * channels }) : identity;
   const pwconv2 = linear(scope.within('pwconv2'), { from: 4 * channels, to: channels, deviation });
   const scale =
     layerScaleInitValue > 0 ? layerScale(scope, 'layer_scale_parameter', channels, layerScaleInitValue) : identity;
   const drop = dropPath(dropRate, index);
-  return {
-    formula: (x, mode) => tf.add(x, drop(scale(pwconv2(grn(act(pwconv1(norm(dwconv(x))))))), mode)),
-    parts: { dwconv, norm, pwconv1, grn, pwconv2, scale },
-  };
+  return { parts: { dwconv, norm, pwconv1, act, grn, pwconv2, scale, drop }, formula: 'residual' };
 }
 
 /** Patches of the picture to the channels of the first stage, and a norm. */
@@ -62,19 +59,19 @@ function stem(
   const patches = { from, to, kernel: patchSize, stride: patchSize, deviation: initializerRange };
   const conv = conv2d(scope.within('patch_embeddings'), patches);
   const norm = layerNorm(scope.within('layernorm'), { channels: to, epsilon: NORM_EPSILON });
-  return fused('convnextStem', [{ formula: (x) => norm(conv(x)), parts: { conv, norm } }]);
+  return fused('convnextStem', [{ parts: { conv, norm }, formula: 'sequence' }]);
 }
 
 /** Half the size and other channels, the norm first. */
 function downsampling(scope: Scope, from: number, to: number, deviation: number): Layer {
   const norm = layerNorm(scope.within(0), { channels: from, epsilon: NORM_EPSILON });
   const conv = conv2d(scope.within(1), { from, to, kernel: 2, stride: 2, deviation });
-  return fused('convnextDownsampling', [{ formula: (x) => conv(norm(x)), parts: { norm, conv } }]);
+  return fused('convnextDownsampling', [{ parts: { norm, conv }, formula: 'sequence' }]);
 }
 
 /** Stage `i` (0 the first after the stem): blocks at one size, with downsampling before all but the first stage's. */
 function stage(scope: Scope, config: ConvNextConfigBase, i: number): Layer {
-  const { modelType, hiddenAct, depths, hiddenSizes, dropPathRate, initializerRange } = config;
+  const { depths, hiddenSizes, dropPathRate, initializerRange } = config;
   const channels = hiddenSizes[i];
   const before = depths.slice(0, i).reduce((sum, depth) => sum + depth, 0);
   const all = depths.reduce((sum, depth) => sum + depth, 0);
@@ -87,8 +84,7 @@ function stage(scope: Scope, config: ConvNextConfigBase, i: number): Layer {
     const dropRate = (dropPathRate * index) / Math.max(1, all - 1); // linspace(0, dropPathRate, all)
     return convNextBlock(scope.within('layers').within(j), config, { channels, dropRate, index });
   });
-  const kernel = `${modelType}Blocks:${typeof hiddenAct === 'function' ? 'custom' : hiddenAct}`;
-  return sequence([down, fused(kernel, blocks)]);
+  return sequence([down, fused('convnextBlocks', blocks)]);
 }
 
 /** A ConvNeXt without its head: the stem and the stages, each a layer, shallow to deep. */

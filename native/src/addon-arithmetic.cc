@@ -32,7 +32,7 @@ Operands readOperands(Call &call, int at) {
 
 // binary(op, a, b, [size, strides of a, strides of b], out): six whole numbers each, strides 0 where an operand stays the same
 napi_value binary(napi_env env, napi_callback_info info) {
-  Call call(env, info);
+  Call call(env, info, KEPT);
   const double op = call.number(0);
   const Operands o = readOperands(call, 1);
   if (!call.ok()) return nullptr;
@@ -44,7 +44,7 @@ napi_value binary(napi_env env, napi_callback_info info) {
 
 // compare(op, a, b, the same, out bytes)
 napi_value compare(napi_env env, napi_callback_info info) {
-  Call call(env, info);
+  Call call(env, info, KEPT);
   const double op = call.number(0);
   const Operands o = readOperands(call, 1);
   if (!call.ok()) return nullptr;
@@ -56,7 +56,7 @@ napi_value compare(napi_env env, napi_callback_info info) {
 
 // select(which bytes, yes, no, out)
 napi_value select(napi_env env, napi_callback_info info) {
-  Call call(env, info);
+  Call call(env, info, KEPT);
   long count = 0;
   const float *yes = call.floats(1, -1, &count), *no = call.floats(2, count);
   const uint8_t *which = call.bytes(0, count);
@@ -67,7 +67,7 @@ napi_value select(napi_env env, napi_callback_info info) {
 
 // unary(op, x, out)
 napi_value unary(napi_env env, napi_callback_info info) {
-  Call call(env, info);
+  Call call(env, info, KEPT);
   long count = 0;
   const double op = call.number(0);
   const float *x = call.floats(1, -1, &count);
@@ -79,7 +79,7 @@ napi_value unary(napi_env env, napi_callback_info info) {
 
 // clip(x, low, high, out)
 napi_value clip(napi_env env, napi_callback_info info) {
-  Call call(env, info);
+  Call call(env, info, KEPT);
   long count = 0;
   const float *x = call.floats(0, -1, &count);
   const Limits limits = call.limits(1);
@@ -90,7 +90,7 @@ napi_value clip(napi_env env, napi_callback_info info) {
 
 // softmax(x [rows, n], rows, n, out)
 napi_value softmax(napi_env env, napi_callback_info info) {
-  Call call(env, info);
+  Call call(env, info, KEPT);
   const long rows = call.count(1), n = call.count(2);
   const float *x = call.floats(0, rows * n);
   float *out = call.floats(3, rows * n);
@@ -100,7 +100,7 @@ napi_value softmax(napi_env env, napi_callback_info info) {
 
 // sum(x [outer, reduced, inner], outer, reduced, inner, divisor, out [outer, inner])
 napi_value sum(napi_env env, napi_callback_info info) {
-  Call call(env, info);
+  Call call(env, info, KEPT);
   const long outer = call.count(1), reduced = call.count(2), inner = call.count(3);
   const float *x = call.floats(0, outer * reduced * inner);
   const double divisor = call.number(4);
@@ -111,7 +111,7 @@ napi_value sum(napi_env env, napi_callback_info info) {
 
 // extreme(x [outer, reduced, inner], outer, reduced, inner, least, out [outer, inner])
 napi_value extreme(napi_env env, napi_callback_info info) {
-  Call call(env, info);
+  Call call(env, info, KEPT);
   const long outer = call.count(1), reduced = call.count(2), inner = call.count(3);
   const float *x = call.floats(0, outer * reduced * inner);
   const bool least = call.number(4) != 0;
@@ -122,7 +122,7 @@ napi_value extreme(napi_env env, napi_callback_info info) {
 
 // segmentSum(x [rows, inner], ids [rows], inner, segments, out [segments, inner])
 napi_value segmentSum(napi_env env, napi_callback_info info) {
-  Call call(env, info);
+  Call call(env, info, KEPT);
   const long inner = call.count(2), segments = call.count(3);
   long rows = 0;
   const int32_t *ids = call.ints(1, -1, &rows);

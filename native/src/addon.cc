@@ -86,21 +86,22 @@ std::vector<float> padded(const float *values, long n, int lanes) {
   return copy;
 }
 
-// block([taps, tapsBias, gamma, beta, expand, expandBias, reduce, reduceBias, grnGamma], channels, x, n, height, width, out)
+// block([taps, tapsBias, gamma, beta, expand, expandBias, reduce, reduceBias, grnGamma], channels, epsilon, x, n, height, width, out)
 napi_value block(napi_env env, napi_callback_info info) {
   Call call(env, info);
-  const long c = call.count(1), n = call.count(3), height = call.count(4), width = call.count(5), f = 4 * c;
+  const long c = call.count(1), n = call.count(4), height = call.count(5), width = call.count(6), f = 4 * c;
   const long size = n * height * width * c;
   const Kernels &k = *call.kernels;
-  const float *x = call.floats(2, size);
-  float *out = call.floats(6, size);
+  const double epsilon = call.number(2);
+  const float *x = call.floats(3, size);
+  float *out = call.floats(7, size);
   const float *taps = call.element(0, 0, 49 * c), *tapsBias = call.element(0, 1, c), *gamma = call.element(0, 2, c);
   const float *beta = call.element(0, 3, c), *expand = call.element(0, 4, k.packedSize(c, f)), *expandBias = call.element(0, 5, f);
   const float *reduce = call.element(0, 6, k.packedSize(f, c)), *reduceBias = call.element(0, 7, c), *grn = call.element(0, 8, f);
   if (!call.ok()) return nullptr;
   if (!taps || !tapsBias || !gamma || !beta || !expand || !expandBias || !reduce || !reduceBias) return call.fail("a weight is missing"), nullptr;
   const auto expandPadded = padded(expandBias, f, k.lanes), reducePadded = padded(reduceBias, c, k.lanes), grnPadded = padded(grn, f, k.lanes);
-  const Block weights = {c, taps, tapsBias, gamma, beta, expand, expandPadded.data(), reduce, reducePadded.data(), grn ? grnPadded.data() : nullptr};
+  const Block weights = {c, taps, tapsBias, gamma, beta, (float)epsilon, expand, expandPadded.data(), reduce, reducePadded.data(), grn ? grnPadded.data() : nullptr};
   k.block(weights, x, n, height, width, out);
   return nullptr;
 }
@@ -118,25 +119,26 @@ napi_value matMul(napi_env env, napi_callback_info info) {
 }
 
 /** [gamma, beta] or null. */
-Norm readNorm(Call &call, int at, long channels) {
+Norm readNorm(Call &call, int at, long channels, double epsilon) {
   if (call.isNull(at)) return {};
-  const Norm norm = {call.element(at, 0, channels), call.element(at, 1, channels)};
+  const Norm norm = {call.element(at, 0, channels), call.element(at, 1, channels), (float)epsilon};
   if (call.ok() && (!norm.gamma || !norm.beta)) call.fail("a weight is missing");
   return norm;
 }
 
-// patches(x [n, height, width, channels], packed, bias [to] or null, norm before or null, norm after or null, n, height, width, channels,
-// side, to, out)
+// patches(x [n, height, width, channels], packed, bias [to] or null, norm before or null, norm after or null, their epsilon, n, height,
+// width, channels, side, to, out)
 napi_value patches(napi_env env, napi_callback_info info) {
   Call call(env, info);
-  Patches p = call.patches(5);
-  const long to = call.count(10), k = p.side * p.side * p.channels;
+  Patches p = call.patches(6);
+  const long to = call.count(11), k = p.side * p.side * p.channels;
   if (!call.ok()) return nullptr;
   const float *x = call.floats(0, p.n * p.height * p.width * p.channels);
   const float *packed = call.floats(1, call.kernels->packedSize(k, to)), *bias = call.floatsOrNull(2, to);
-  p.before = readNorm(call, 3, p.channels);
-  p.after = readNorm(call, 4, to);
-  float *out = call.floats(11, p.n * (p.height / p.side) * (p.width / p.side) * to);
+  const double epsilon = call.number(5);
+  p.before = readNorm(call, 3, p.channels, epsilon);
+  p.after = readNorm(call, 4, to, epsilon);
+  float *out = call.floats(12, p.n * (p.height / p.side) * (p.width / p.side) * to);
   if (call.ok()) call.kernels->patches(p, x, packed, to, bias, out);
   return nullptr;
 }
@@ -232,7 +234,7 @@ napi_value depthwise(napi_env env, napi_callback_info info) {
 
 // pool(maps, x, rows [outHeight, 2], columns [outWidth, 2], greatest, out)
 napi_value pool(napi_env env, napi_callback_info info) {
-  Call call(env, info);
+  Call call(env, info, KEPT);
   const Maps m = call.maps(0);
   if (!call.ok()) return nullptr;
   const float *x = call.floats(1, m.n * m.height * m.width * m.channels);
@@ -245,7 +247,7 @@ napi_value pool(napi_env env, napi_callback_info info) {
 
 // interpolate(maps, x, rows [outHeight, 2], rowShares [outHeight], columns [outWidth, 2], columnShares [outWidth], out)
 napi_value interpolate(napi_env env, napi_callback_info info) {
-  Call call(env, info);
+  Call call(env, info, KEPT);
   const Maps m = call.maps(0);
   if (!call.ok()) return nullptr;
   const float *x = call.floats(1, m.n * m.height * m.width * m.channels);

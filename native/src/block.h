@@ -40,7 +40,7 @@ static void blockOf(const Block &block, const float *x, long n, long height, lon
     const float *image = x + task / height * positions * c;
     float *y = normed.get() + task * width * ldc;
     depthwiseRow(image, map, task % height, block.taps, block.tapsBias, y, ldc);
-    for (long w = 0; w < width; w++) layerNorm(y + w * ldc, c, block.gamma, block.beta, NORM_EPSILON, y + w * ldc);
+    for (long w = 0; w < width; w++) layerNorm(y + w * ldc, c, block.gamma, block.beta, block.epsilon, y + w * ldc);
   });
 
   const Cut expand(positions, f);

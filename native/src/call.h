@@ -3,12 +3,16 @@
 #define NAPI_VERSION 8
 #include <node_api.h>
 
+#include "denormals.h"
 #include "kernels.h"
+
+/** Whether a call computes with denormals, as tfjs' elementwise kernels do, or takes them for 0. */
+enum Denormals { KEPT, FLUSHED };
 
 /** The arguments of a call; the first mistake throws a RangeError in JavaScript and makes the rest do nothing. */
 class Call {
  public:
-  Call(napi_env env, napi_callback_info info) : env_(env) {
+  Call(napi_env env, napi_callback_info info, Denormals denormals = FLUSHED) : mode_(denormals == FLUSHED ? FLUSH : 0), env_(env) {
     size_t count = MOST;
     void *data;
     napi_get_cb_info(env, info, &count, values_, nullptr, &data);
@@ -163,6 +167,7 @@ class Call {
     return nullptr;
   }
 
+  const WithFloatMode mode_;
   napi_env env_;
   napi_value values_[MOST] = {};
   bool failed_ = false;

@@ -56,7 +56,7 @@ void matMul(const float *a, long rows, long k, const float *packed, long n, cons
 
 /** Layer norm of positions that lie side by side, from x to y, which may be x. */
 void normalise(const Norm &norm, const float *x, long positions, long channels, float *y) {
-  for (long i = 0; i < positions * channels; i += channels) layerNorm(x + i, channels, norm.gamma, norm.beta, NORM_EPSILON, y + i);
+  for (long i = 0; i < positions * channels; i += channels) layerNorm(x + i, channels, norm.gamma, norm.beta, norm.epsilon, y + i);
 }
 
 /** Rows of patches [from, to) of all pictures, each patch gathered to a row of k floats. */

@@ -7,6 +7,7 @@ struct Block {
   long channels;
   const float *taps, *tapsBias;        // depthwise, packed; [channels]
   const float *gamma, *beta;           // of the layer norm
+  float epsilon;
   const float *expand, *expandBias;    // packed [channels, 4 channels]; padded to whole vectors
   const float *reduce, *reduceBias;    // packed [4 channels, channels]; padded
   const float *grnGamma;               // [4 channels], padded
@@ -18,10 +19,8 @@ enum Activation { NONE, GELU, RELU };
 /** A layer norm over the channels, or none. */
 struct Norm {
   const float *gamma, *beta;
+  float epsilon;
 };
-
-/** Of every norm in a ConvNeXt's body. */
-static const float NORM_EPSILON = 1e-6f;
 
 /** A convolution whose patches do not overlap: kernel = stride, no padding. What it reads, or what it gives, may be normalised. */
 struct Patches {

@@ -8,6 +8,8 @@
 #include <mutex>
 #include <thread>
 
+#include "denormals.h"
+
 #if defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
 static inline void relax() { _mm_pause(); }
@@ -57,6 +59,7 @@ class Pool {
     while (started_ < helpers) std::thread(&Pool::work, this, started_++, before).detach();
     task_ = &task;
     count_ = count;
+    mode_ = floatMode();
     next_ = 0;
     working_ = helpers;
     {
@@ -77,6 +80,7 @@ class Pool {
     for (;;) {
       seen = next(seen);
       if (id >= (int)(seen % MOST_HELPERS)) continue;
+      setFloatMode(mode_);
       share();
       working_.fetch_sub(1, std::memory_order_release);
     }
@@ -107,6 +111,8 @@ class Pool {
   std::atomic<int> wanted_{1};
   const std::function<void(long)> *task_ = nullptr;
   long count_ = 0;
+  /** Of the thread whose job it is. */
+  FloatMode mode_ = 0;
   int started_ = 0;
 };
 

@@ -38,9 +38,10 @@ const BACKENDS: readonly KnownBackend[] = [
 
 /**
  * Makes a tfjs backend the active one: `auto` (the fastest there is), one of `BackendName`, or the name of one that the
- * program itself registered, as `webgl`. `auto` takes TensorFlow on a GPU, then on the CPU, where
- * @tensorflow/tfjs-node-gpu or @tensorflow/tfjs-node is installed, and then tfjs' own `cpu`: it is slow, and a line on
- * stderr, once per process, says so and what to do. TensorFlow's own messages are off unless TF_CPP_MIN_LOG_LEVEL is set.
+ * program itself registered, as `webgl`. `auto` takes the first that is there of TensorFlow on a GPU, `simd`, TensorFlow on
+ * the CPU (@tensorflow/tfjs-node-gpu or @tensorflow/tfjs-node), and tfjs' own `cpu`. That one is slow: a line on stderr, once per
+ * process, says so, why it is not `simd`, and what to do. The same line comes with TensorFlow where a wrong variable of the
+ * environment keeps `simd` from starting. TensorFlow's own messages are off unless TF_CPP_MIN_LOG_LEVEL is set.
  *
  * Makes gradients work, too, which tfjs-layers brings.
  *
@@ -101,18 +102,18 @@ async function loadGradients(): Promise<void> {
 }
 
 async function useFastest(load: Load): Promise<BackendReport> {
-  let refusal: ConvNextV2Error | undefined;
+  const refusals = new Map<BackendName, ConvNextV2Error>();
   for (const backend of BACKENDS) {
     try {
       const report = await activate(backend.name, await backend.load(load));
-      if (report.name === 'cpu' && refusal) warnOnce(refusal);
+      warnOnce(report, refusals);
       return report;
     } catch (error) {
       if (!(error instanceof ConvNextV2Error)) throw error;
-      refusal = error;
+      refusals.set(backend.name, error);
     }
   }
-  throw refusal;
+  throw refusals.get('cpu');
 }
 
 async function activate(name: string, detail: string): Promise<BackendReport> {
@@ -141,10 +142,22 @@ async function loadCpu(): Promise<string> {
 
 let hasWarned = false;
 
-function warnOnce({ wanted, got, suggestion }: ConvNextV2Error): void {
-  if (hasWarned) return;
+/** Says why `simd` does not compute, where that is not as the program or the user meant it. */
+function warnOnce({ name }: BackendReport, refusals: ReadonlyMap<BackendName, ConvNextV2Error>): void {
+  const simd = refusals.get('simd');
+  if (hasWarned || !simd) return;
+  // one of the environment's variables is wrong: no other backend is a remedy for that
+  const isWrongVariable = simd.path !== 'backend';
+  if (name !== 'cpu' && !isWrongVariable) return;
   hasWarned = true;
-  console.warn(`convnextv2: running on the slow backend "cpu": wanted ${wanted}, got ${got} (${suggestion})`);
+  const others = isWrongVariable ? '' : `; nor on "tensorflow": ${reasonOf(refusals.get('tensorflow')!)}`;
+  const slow = name === 'cpu' ? 'the slow ' : '';
+  console.warn(`convnextv2: running on ${slow}backend "${name}", not on "simd": ${reasonOf(simd)}${others}`);
+}
+
+function reasonOf({ path, wanted, got, suggestion }: ConvNextV2Error): string {
+  const reason = path === 'backend' ? got : `${path}: wanted ${wanted}, got ${got}`;
+  return suggestion ? `${reason} (${suggestion})` : reason;
 }
 
 /** Every copy of tfjs-core in a process uses the engine of the first; that of tfjs 1 has a `runKernel` of 5 parameters. */

@@ -1,18 +1,23 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Mode, Parameter, Scope } from '../contracts.js';
+import { ACTIVATIONS, type Activation, type ActivationName } from '../ops/activation.js';
 import { convolve } from '../ops/convolve.js';
 import { depthwiseConv as depthwiseConvOp, pairs } from '../ops/depthwise-conv.js';
+import type { FusedAttributes, LayerAttributes } from '../ops/fused-attributes.js';
 import { globalResponseNorm as globalResponseNormOp } from '../ops/global-response-norm.js';
 import { layerNorm as layerNormOp } from '../ops/layer-norm.js';
 import { gradientAsked, runOp } from '../ops/op.js';
 import { createRandom } from './random.js';
 
+export type { FusedAttributes, LayerAttributes } from '../ops/fused-attributes.js';
+
 /** Part of a network: a function of maps [n, h, w, c]. */
 export type Layer = (x: tf.Tensor4D, mode?: Mode) => tf.Tensor4D;
 
-/** The parameters of a layer by what they are to it, as `weight`: what a fused kernel is given. */
+/** What a fused kernel is told of a layer: its parameters by what they are to it, as `weight`, and its attributes. */
 interface WithParameters {
   readonly parameters: Readonly<Record<string, Parameter>>;
+  readonly attributes?: LayerAttributes;
 }
 
 /** A layer with parameters of its own. */
@@ -23,10 +28,14 @@ export interface ChannelLayer extends WithParameters {
   <T extends tf.Tensor>(x: T): T;
 }
 
-/** The function, freeing what it makes on its way, with the parameters it works with. */
-function layer<F extends (...inputs: never[]) => tf.Tensor>(f: F, parameters: WithParameters['parameters']) {
+/** The function, freeing what it makes on its way, with the parameters that it works with and the attributes that it has. */
+function layer<F extends (...inputs: never[]) => tf.Tensor>(
+  f: F,
+  parameters: WithParameters['parameters'],
+  attributes: LayerAttributes,
+) {
   const tidied = (...inputs: never[]) => tf.tidy(() => f(...inputs));
-  return Object.assign(tidied as F, { parameters });
+  return Object.assign(tidied as F, { parameters, attributes });
 }
 
 const ZEROS = { constant: 0 } as const;
@@ -53,7 +62,7 @@ export interface Conv2dOptions {
 /** A convolution with bias, as torch.nn.Conv2d; parameters `weight` [to, from, kernel, kernel] and `bias`. */
 export function conv2d(
   scope: Scope,
-  { from, to, kernel, stride = 1, padding = 0, deviation, bias: start = 0, activation, part }: Conv2dOptions,
+  { from, to, kernel, stride = 1, padding = 0, deviation, bias: start = 0, activation = 'linear', part }: Conv2dOptions,
 ): ParametricLayer {
   const weight = scope.parameter('weight', [to, from, kernel, kernel], {
     layout: 'conv2d',
@@ -74,6 +83,7 @@ export function conv2d(
       );
     },
     { weight, bias },
+    { kind: 'conv2d', from, to, kernel, stride, padding, activation },
   );
 }
 
@@ -101,6 +111,7 @@ export function depthwiseConv(
       return depthwiseConvOp(x, filter, bias.variable, padding);
     },
     { weight, bias },
+    { kind: 'depthwiseConv', channels, kernel, padding },
   );
 }
 
@@ -141,7 +152,7 @@ export function linear(scope: Scope, { from, to, deviation, part, map }: LinearO
     const y = tf.fused.matMul({ a: rows, b, bias: bias.variable });
     return tf.reshape(y, [...x.shape.slice(0, -1), to]) as T;
   };
-  return layer(forward, { weight, bias });
+  return layer(forward, { weight, bias }, { kind: 'linear', from, to });
 }
 
 /** A layer norm of the last axis: as torch.nn.LayerNorm. */
@@ -156,7 +167,7 @@ export function layerNorm(scope: Scope, { channels, epsilon, part }: LayerNormOp
   const weight = scope.parameter('weight', [channels], { init: ONES, part });
   const bias = scope.parameter('bias', [channels], { init: ZEROS, part });
   const forward = <T extends tf.Tensor>(x: T): T => layerNormOp(x, weight.variable, bias.variable, epsilon);
-  return layer(forward, { weight, bias });
+  return layer(forward, { weight, bias }, { kind: 'layerNorm', channels, epsilon });
 }
 
 /** Global response normalisation; parameters `weight` and `bias`, (1, 1, 1, channels) in Hugging Face's files. */
@@ -165,13 +176,23 @@ export function globalResponseNorm(scope: Scope, { channels }: { readonly channe
   const weight = scope.parameter('weight', shape, { init: ZEROS, match: 'same-size' });
   const bias = scope.parameter('bias', shape, { init: ZEROS, match: 'same-size' });
   const flat = ({ variable }: Parameter) => tf.reshape(variable, [channels]);
-  return layer((x: tf.Tensor4D) => globalResponseNormOp(x, flat(weight), flat(bias)), { weight, bias });
+  return layer(
+    (x: tf.Tensor4D) => globalResponseNormOp(x, flat(weight), flat(bias)),
+    { weight, bias },
+    { kind: 'globalResponseNorm', channels },
+  );
+}
+
+/** An activation by its name, or a function of one's own. */
+export function activation(of: ActivationName | Activation): ParametricLayer {
+  const f: Activation = typeof of === 'function' ? of : ACTIVATIONS[of];
+  return layer((x: tf.Tensor4D) => f(x), {}, { kind: 'activation', name: typeof of === 'function' ? 'custom' : of });
 }
 
 /** ConvNeXt V1's factor for each channel, `name` [channels]; where it starts at 0 there is none. */
 export function layerScale(scope: Scope, name: string, channels: number, initialValue: number): ParametricLayer {
   const scale = scope.parameter(name, [channels], { init: { constant: initialValue } });
-  return layer((x: tf.Tensor4D) => tf.mul<tf.Tensor4D>(x, scale.variable), { scale });
+  return layer((x: tf.Tensor4D) => tf.mul<tf.Tensor4D>(x, scale.variable), { scale }, { kind: 'layerScale', channels });
 }
 
 /** Layers one after the other; what lies between two is freed as soon as it has been used. */
@@ -188,36 +209,44 @@ export function sequence(layers: readonly Layer[]): Layer {
 }
 
 /** The layer that does nothing. */
-export const identity: ParametricLayer = layer((x: tf.Tensor4D) => x, {});
+export const identity: ParametricLayer = layer((x: tf.Tensor4D) => x, {}, { kind: 'identity' });
 
 /**
  * Stochastic depth (Huang et al. 2016): in training, a picture loses this branch with probability `rate`, and what is kept is
  * divided by the probability of keeping. `index` tells apart the layers that draw from one seed.
  */
-export function dropPath(rate: number, index: number): Layer {
+export function dropPath(rate: number, index: number): ParametricLayer {
   if (rate === 0) return identity;
   const keep = 1 - rate;
-  return (x, mode) => {
+  const drop: Layer = (x, mode) => {
     if (!mode?.training) return x;
     const random = mode.seed === undefined ? Math.random : createRandom(mode.seed, `dropPath.${index}`);
     const factors = Float32Array.from({ length: x.shape[0] }, () => (random() < keep ? 1 / keep : 0));
-    return tf.tidy(() => tf.mul<tf.Tensor4D>(x, tf.tensor4d(factors, [x.shape[0], 1, 1, 1])));
+    return tf.mul<tf.Tensor4D>(x, tf.tensor4d(factors, [x.shape[0], 1, 1, 1]));
   };
+  return layer(drop, {}, { kind: 'dropPath', rate });
 }
 
-/** A layer as its formula, and the parts that the formula is made of. */
+/** One of the layers that a fused kernel may compute together. */
 export interface FusedLayer {
-  readonly formula: Layer;
-  readonly parts: Readonly<Record<string, WithParameters>>;
+  /** What it is made of, by name, in the order in which x passes them. */
+  readonly parts: Readonly<Record<string, Layer & WithParameters>>;
+  /**
+   * `sequence`: the parts one after the other. `residual`: the same, and x added. A function: whatever it computes; a kernel
+   * is told no more than that there is one.
+   */
+  readonly formula: 'sequence' | 'residual' | Layer;
 }
 
 /**
  * Layers, one after the other, that stand in the code once, as their formulas, and run as one kernel where the active backend
- * has it. The kernel gets x and the parameters of the parts as `0.part.parameter`, the first layer being 0; in training, or with a
- * gradient asked for, the formulas run.
+ * has it. The kernel gets x, the parameters of the parts as `0.part.parameter`, the first layer being 0, and as its attribute
+ * `layers` a `FusedAttributes` for each. One that does not compute just that declines, by an empty list, and the formulas run;
+ * so they do in training, or with a gradient asked for.
  */
 export function fused(kernel: string, layers: readonly FusedLayer[]): Layer {
-  const formula = sequence(layers.map((layer) => layer.formula));
+  const formula = sequence(layers.map(formulaOf));
+  const attributes = { layers: layers.map(attributesOf) };
   const parameters = layers.flatMap(({ parts }, i) =>
     Object.entries(parts).flatMap(([part, { parameters }]) =>
       Object.entries(parameters).map(([name, parameter]) => [`${i}.${part}.${name}`, parameter] as const),
@@ -226,6 +255,17 @@ export function fused(kernel: string, layers: readonly FusedLayer[]): Layer {
   return (x, mode) => {
     if (mode?.training) return formula(x, mode);
     const tensors = Object.fromEntries(parameters.map(([name, { variable }]) => [name, variable]));
-    return runOp(kernel, { x, ...tensors }, {}, () => formula(x, mode));
+    return runOp(kernel, { x, ...tensors }, attributes, () => formula(x, mode));
   };
 }
+
+function formulaOf({ parts, formula }: FusedLayer): Layer {
+  if (typeof formula === 'function') return formula;
+  const inOrder = sequence(Object.values(parts));
+  return formula === 'sequence' ? inOrder : (x, mode) => tf.tidy(() => tf.add(x, inOrder(x, mode)));
+}
+
+const attributesOf = ({ parts, formula }: FusedLayer): FusedAttributes => ({
+  formula: typeof formula === 'function' ? 'custom' : formula,
+  parts: Object.entries(parts).map(([part, { attributes }]) => ({ part, ...attributes })),
+});

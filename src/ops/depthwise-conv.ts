@@ -3,8 +3,8 @@ import { runOp } from './op.js';
 
 /**
  * A convolution of each channel by itself, stride 1, with `padding` rows and columns of zeros on each side, and a bias.
- * x: [n, h, w, c]; filter: [k, k, c, 1]; bias: [c]. Kernel of the gradient, named for what it can: as
- * `ConvNextV2DepthwiseConvGrad:7+3` for k = 7 and padding 3, { x, filter, dy } to [dx, dfilter].
+ * x: [n, h, w, c]; filter: [k, k, c, 1]; bias: [c]. Kernel of the gradient: `ConvNextV2DepthwiseConvGrad`
+ * { x, filter, dy }, { padding } to [dx, dfilter].
  */
 export function depthwiseConv(x: tf.Tensor4D, filter: tf.Tensor4D, bias: tf.Tensor, padding: number): tf.Tensor4D {
   const convolve = tf.customGrad((...args) => {
@@ -16,8 +16,7 @@ export function depthwiseConv(x: tf.Tensor4D, filter: tf.Tensor4D, bias: tf.Tens
       value: tf.fused.depthwiseConv2d({ x, filter, strides: 1, pad, bias }),
       gradFunc: (dy: tf.Tensor, [x, filter]: tf.Tensor[]) => {
         const inputs = { x, filter, dy };
-        const kernel = `ConvNextV2DepthwiseConvGrad:${filter.shape[0]}+${padding}`;
-        const [dx, dfilter] = runOp(kernel, inputs, {}, () =>
+        const [dx, dfilter] = runOp('ConvNextV2DepthwiseConvGrad', inputs, { padding }, () =>
           gradient(x as tf.Tensor4D, filter as tf.Tensor4D, dy, padding),
         );
         return [dx, dfilter, tf.sum(dy, [0, 1, 2])];

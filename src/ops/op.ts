@@ -7,12 +7,14 @@ export function gradientAsked(): boolean {
 }
 
 type Inputs = Readonly<Record<string, tf.Tensor>>;
-type Attributes = Readonly<Record<string, number | string>>;
+/** All that the numbers depend on beside the inputs: a kernel that is not told of an attribute cannot decline it. */
+type Attributes = Readonly<Record<string, unknown>>;
 
 /**
  * An operation is two things under one name: a kernel that a fast backend may have registered, and a definition
  * composed of tfjs operations that runs anywhere and has the gradient. The caller never knows which ran. A kernel gets
- * float32 tensors that are not empty; one with several outputs gives a list.
+ * float32 tensors that are not empty; one with several outputs gives a list, and one that cannot do a call an empty list: it
+ * declines, and the definition runs.
  */
 export function runOp<Output extends tf.Tensor | tf.Tensor[]>(
   kernel: string,
@@ -22,5 +24,6 @@ export function runOp<Output extends tf.Tensor | tf.Tensor[]>(
 ): Output {
   const plain = Object.values(inputs).every(({ dtype, size }) => dtype === 'float32' && size > 0);
   if (!plain || gradientAsked() || tf.getKernel(kernel, tf.getBackend()) == null) return tf.tidy(composed);
-  return tf.engine().runKernel(kernel, { ...inputs }, { ...attributes }) as Output;
+  const result = tf.engine().runKernel(kernel, { ...inputs }, { ...attributes } as tf.NamedAttrMap);
+  return Array.isArray(result) && result.length === 0 ? tf.tidy(composed) : (result as Output);
 }

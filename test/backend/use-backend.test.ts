@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import NodeModule, { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import { nativeIfBuilt } from '../../src/backend/simd/native.js';
 import { loadTensorflowOnGpu } from '../../src/backend/tensorflow.js';
 import { useBackend } from '../../src/backend/use-backend.js';
 import { ConvNextV2Error } from '../../src/errors.js';
@@ -22,6 +23,15 @@ interface FakeApi {
   readonly tf: typeof tf;
 }
 const shared = globalThis as { fake?: FakeApi };
+
+/** Node's, with the function by which `require` loads a file. */
+const Module = NodeModule as unknown as { _load(name: string, ...rest: readonly unknown[]): unknown };
+
+const isNative = (name: string) => /convnextv2\.node$|^@convnextv2\//.test(name);
+
+function absent(name: string): never {
+  throw Object.assign(new Error(`Cannot find module '${name}'`), { code: 'MODULE_NOT_FOUND' });
+}
 
 class FakeBackend extends tf.KernelBackend {
   override dispose(): void {}
@@ -142,14 +152,12 @@ describe('useBackend', () => {
 
   describe('with tfjs-node', () => {
     // what `auto` does without our own kernels
-    let isa: string | undefined;
+    const { _load } = Module;
     before(() => {
-      isa = process.env.CONVNEXTV2_ISA;
-      process.env.CONVNEXTV2_ISA = 'none';
+      Module._load = (name, ...rest) => (isNative(name) ? absent(name) : _load(name, ...rest));
     });
     after(() => {
-      if (isa === undefined) delete process.env.CONVNEXTV2_ISA;
-      else process.env.CONVNEXTV2_ISA = isa;
+      Module._load = _load;
     });
 
     it('takes a GPU first', async () => {
@@ -288,11 +296,99 @@ describe('useBackend', () => {
     });
   });
 
+  describe('where simd does not compute', () => {
+    const { _load } = Module;
+    let fresh = 0;
+    afterEach(() => {
+      Module._load = _load;
+    });
+
+    /** What `auto` takes and prints as the first in a process, without tfjs-node or with what `load` finds. */
+    async function first(env: Readonly<Record<string, string>>, load: (name: string) => Promise<unknown> = absent) {
+      Object.assign(process.env, env);
+      try {
+        const { useBackend } = await import(`${MODULE.href}?${fresh++}`);
+        const names: string[] = [];
+        const take = async () => names.push((await useBackend('auto', { load })).name);
+        const lines = await warnings(async () => {
+          await take();
+          await take();
+        });
+        expect(names[1]).to.equal(names[0]);
+        return { name: names[0], lines };
+      } finally {
+        for (const variable of Object.keys(env)) delete process.env[variable];
+      }
+    }
+
+    const THREADS = 'CONVNEXTV2_THREADS: wanted a whole number from 1 to 1024, got "all" (or unset it)';
+
+    it('says first which variable is wrong, and recommends no other backend', async () => {
+      for (const [env, reason] of [
+        [{ CONVNEXTV2_THREADS: 'all' }, THREADS],
+        [
+          { CONVNEXTV2_FORCE: 'winogard' },
+          'CONVNEXTV2_FORCE: wanted one of winograd, fused, direct, got "winogard" (did you mean "winograd"?)',
+        ],
+        [
+          { CONVNEXTV2_WINOGRAD_MB: '-1' },
+          'CONVNEXTV2_WINOGRAD_MB: wanted a number from 0 to 1048576, got "-1" (or unset it)',
+        ],
+      ] as const) {
+        expect(await first(env)).to.deep.equal({
+          name: 'cpu',
+          lines: [`convnextv2: running on the slow backend "cpu", not on "simd": ${reason}`],
+        });
+      }
+    });
+
+    it('names the instruction sets that the CPU has', async function () {
+      if (!nativeIfBuilt()) this.skip();
+      const { lines } = await first({ CONVNEXTV2_ISA: 'sse9' });
+      expect(lines.join('\n')).to.match(
+        /^convnextv2: [^:]*"cpu", not on "simd": CONVNEXTV2_ISA: wanted one of [\w, ]*baseline, which this CPU has, got "sse9"/,
+      );
+    });
+
+    it('says it with TensorFlow in its place, too, but nothing where simd is not there', async () => {
+      const load = await installed({ [CPU]: 'fake.register("cpu")' });
+      expect(await first({ CONVNEXTV2_THREADS: 'all' }, load)).to.deep.equal({
+        name: 'tensorflow',
+        lines: [`convnextv2: running on backend "tensorflow", not on "simd": ${THREADS}`],
+      });
+      Module._load = (name, ...rest) => (isNative(name) ? absent(name) : _load(name, ...rest));
+      expect(await first({}, load)).to.deep.equal({ name: 'tensorflow', lines: [] });
+    });
+
+    it('says how to get simd before it names TensorFlow', async () => {
+      Module._load = (name, ...rest) => (isNative(name) ? absent(name) : _load(name, ...rest));
+      const { name, lines } = await first({});
+      expect([name, ...lines]).to.deep.equal([
+        'cpu',
+        'convnextv2: running on the slow backend "cpu", not on "simd": the native kernels are not built ' +
+          `(install @convnextv2/${process.platform}-${process.arch} of the same version, or in a clone a C++ compiler ` +
+          `and run npm ci); nor on "tensorflow": ${GPU} is not installed, ${CPU} is not installed ` +
+          `(npm install ${CPU}@${tf.version_core})`,
+      ]);
+    });
+
+    it('says why the native kernels do not load', async () => {
+      Module._load = (name, ...rest) => {
+        if (isNative(name)) throw new Error('/a/convnextv2.node: invalid ELF header\nRequire stack:');
+        return _load(name, ...rest);
+      };
+      const { lines } = await first({});
+      expect(lines.join('\n')).to.match(
+        /^convnextv2: [^:]*"cpu", not on "simd": \/a\/convnextv2.node: invalid ELF header \(/,
+      );
+    });
+  });
+
   describe('in a process of its own', () => {
     const run = (code: string) =>
       spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', code], {
         encoding: 'utf8',
-        env: { ...process.env, CONVNEXTV2_ISA: 'none' },
+        env: { ...process.env, CONVNEXTV2_THREADS: 'all' },
       });
     const start = `import * as tf from '@tensorflow/tfjs-core';
       const { useBackend } = await import(${JSON.stringify(MODULE.href)});`;
@@ -307,9 +403,8 @@ describe('useBackend', () => {
           if (name !== 'cpu') throw new Error(name);
           tf.ones([2]);
         }`);
-      expect(stderr).to.equal(
-        `convnextv2: running on the slow backend "cpu": wanted tensorflow, got ${GPU} is not installed, ` +
-          `${CPU} is not installed (npm install ${CPU}@${tf.version_core})\n`,
+      expect(stderr).to.match(
+        /^convnextv2: running on the slow backend "cpu", not on "simd": CONVNEXTV2_THREADS: .*\n$/,
       );
       expect(stdout).to.equal('');
       expect(status).to.equal(0);

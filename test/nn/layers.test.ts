@@ -4,6 +4,7 @@ import '../../src/backend/gradients.js';
 import { useBackend } from '../../src/backend/use-backend.js';
 import type { Scope } from '../../src/contracts.js';
 import {
+  activation,
   conv2d,
   depthwiseConv,
   dropPath,
@@ -365,6 +366,56 @@ describe('fused', () => {
     expect(Object.keys(calls[0])).to.deep.equal(['x', '0.proj.weight', '0.proj.bias', '0.scale.scale']);
     expect(calls[0]['0.proj.weight']).to.equal(filled[0].variable);
     expect(runs.formula).to.equal(0);
+  });
+
+  it('tells the kernel what each part computes, and runs the formula where the kernel declines', () => {
+    const seen: unknown[] = [];
+    const layer = build(
+      (scope) => {
+        const conv = conv2d(scope.within('conv'), { from: 1, to: 1, kernel: 2, stride: 2, deviation: 1 });
+        const norm = layerNorm(scope.within('norm'), { channels: 1, epsilon: 0.5 });
+        const parts = { conv, act: activation('relu'), drop: dropPath(0.25, 3), other: (x: tf.Tensor4D) => tf.neg(x) };
+        const custom: FusedLayer = { parts: { norm }, formula: (x) => tf.add(norm(x), 1) };
+        return fused('TestFused', [
+          { parts: { ...parts, other: Object.assign(parts.other, { parameters: {} }) }, formula: 'sequence' },
+          { parts: { norm, own: activation(tf.relu) }, formula: 'residual' },
+          custom,
+        ]);
+      },
+      { 'conv.weight': [1, 2, 3, 4], 'conv.bias': [5], 'norm.weight': [2], 'norm.bias': [7] },
+    );
+    const decline: tf.KernelFunc = ({ attrs }) => {
+      seen.push(attrs);
+      return [];
+    };
+    const y = withKernel('TestFused', decline, () => layer(maps([1, 1, 1, 1], [1, 2, 2, 1])));
+    // -(1 + 2 + 3 + 4 + 5), then + relu(7) since the norm of one channel is its bias, and 7 + 1
+    expect([...y.dataSync()]).to.deep.equal([8]);
+    const conv = { kind: 'conv2d', from: 1, to: 1, kernel: 2, stride: 2, padding: 0, activation: 'linear' };
+    const norm = { part: 'norm', kind: 'layerNorm', channels: 1, epsilon: 0.5 };
+    const drop = { part: 'drop', kind: 'dropPath', rate: 0.25 };
+    const relu = { part: 'act', kind: 'activation', name: 'relu' };
+    const own = { part: 'own', kind: 'activation', name: 'custom' };
+    expect(seen).to.deep.equal([
+      {
+        layers: [
+          { formula: 'sequence', parts: [{ part: 'conv', ...conv }, relu, drop, { part: 'other' }] },
+          { formula: 'residual', parts: [norm, own] },
+          { formula: 'custom', parts: [norm] },
+        ],
+      },
+    ]);
+  });
+
+  it('adds x to the parts of a residual layer, drop path included', () => {
+    const layer = fused('TestFused', [
+      { parts: { act: activation('relu'), drop: dropPath(0.5, 0) }, formula: 'residual' },
+    ]);
+    expect([...layer(maps([3, -4], [1, 1, 1, 2])).dataSync()]).to.deep.equal([6, -4]);
+    const x = tf.ones<tf.Rank.R4>([64, 1, 1, 1]);
+    const trained = [...layer(x, { training: true, seed: 1 }).dataSync()];
+    expect(new Set(trained)).to.deep.equal(new Set([1, 3])); // 1 + 0, and 1 + 1 / 0.5
+    expect(tensorsLeft(() => layer(x, { training: true, seed: 1 }))).to.equal(0);
   });
 
   it('runs the formula in training and under a gradient all the same', () => {

@@ -36,6 +36,20 @@ describe('runOp', () => {
     expect(calls[0].attrs).to.deep.equal({ factor: 2 });
   });
 
+  it('runs the composed form where the kernel declines, and leaves nothing behind', () => {
+    const x = tf.tensor1d([1, 5]);
+    let declined = 0;
+    const kernelFunc = () => {
+      declined++;
+      return [];
+    };
+    withKernel(NAME, kernelFunc, () => {
+      expect([...twice(x).dataSync()]).to.deep.equal([2, 10]);
+      expect(tensorsLeft(() => twice(x))).to.equal(0);
+    });
+    expect(declined).to.equal(2);
+  });
+
   it('runs the composed form while a gradient is asked for, and the kernel again on the way back and afterwards', () => {
     const { calls, kernelFunc } = fakeKernel(7);
     withKernel(NAME, kernelFunc, () => {

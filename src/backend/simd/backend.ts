@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { registerCpuKernels } from '../cpu-kernels.js';
 import { Buffers } from './buffers.js';
-import { checkThreads, forcedPath, winogradBytes } from './environment.js';
+import { checkEnvironment, forcedPath, winogradBytes } from './environment.js';
 import type { Pack, Simd, SimdBackend } from './kernel.js';
 import { BODY_KERNELS, SIMD_KERNELS } from './kernels.js';
 import { loadNative } from './native.js';
@@ -11,7 +11,7 @@ import { loadNative } from './native.js';
  * A second call changes nothing. `isa` forces an instruction set. Throws E_BACKEND.
  */
 export async function registerSimd(isa?: string): Promise<{ readonly isa: string }> {
-  checkThreads();
+  checkEnvironment();
   const native = loadNative(isa);
   const { MathBackendCPU } = await import('@tensorflow/tfjs-backend-cpu');
 
@@ -155,11 +155,13 @@ function replaceKernel(kernelName: string, simd: Simd | undefined): void {
     backendName: 'simd',
     kernelFunc: ({ inputs, backend, attrs }) => {
       const own = backend as unknown as SimdBackend;
-      const result = simd?.(own, inputs as never, attrs as never);
+      const result = simd?.(own, inputs as never, (attrs ?? {}) as never);
       if (result !== undefined) return result as tf.TensorInfo | tf.TensorInfo[];
-      // only kernels that tfjs has itself decline; and that of `cpu` may give a view of an input's array as its output
+      // an operation of our own: its definition runs, see ops/op.ts
+      if (!cpu) return [];
+      // the kernel of `cpu` may give a view of an input's array as its output
       for (const input of Object.values(inputs).flat()) if (input) own.share(input);
-      return cpu!.kernelFunc({ inputs, backend, attrs });
+      return cpu.kernelFunc({ inputs, backend, attrs });
     },
   });
 }

@@ -7,13 +7,16 @@ import { convolutionOfPatches } from './products.js';
 type Shape4 = [number, number, number, number];
 
 /** ConvNextV2ConvolveGrad: see src/ops/convolve.ts. */
-export function convolveGradient(backend: SimdBackend, { x, filter, dy }: Inputs, given: Attributes): tf.TensorInfo[] {
+export function convolveGradient(
+  backend: SimdBackend,
+  { x, filter, dy }: Inputs,
+  given: Attributes,
+): tf.TensorInfo[] | undefined {
   const attributes = { ...given, strides: 1, pad: around(given.padding) };
   const [inputShape, filterShape] = [x.shape as Shape4, filter.shape as Shape4];
-  return [
-    convolutionInput(backend, { dy, filter }, { ...attributes, inputShape })!,
-    convolutionFilter(backend, { x, dy }, { ...attributes, filterShape })!,
-  ];
+  const ofFilter = convolutionFilter(backend, { x, dy }, { ...attributes, filterShape });
+  const ofInput = ofFilter && convolutionInput(backend, { dy, filter }, { ...attributes, inputShape });
+  return ofInput && [ofInput, ofFilter];
 }
 
 /** Conv2DBackpropFilter. */

@@ -49,10 +49,17 @@ export const around = (padding: number): tf.backend_util.ExplicitPadding => [
 ];
 
 /** ConvNextV2ConvNorm: see src/ops/conv-norm.ts. The norm is folded into the weights when they are packed. */
-export function normedConvolution(backend: SimdBackend, inputs: Inputs, attributes: Attributes): tf.TensorInfo {
+export function normedConvolution(
+  backend: SimdBackend,
+  inputs: Inputs,
+  attributes: Attributes,
+): tf.TensorInfo | undefined {
   const { x, filter, gamma, beta, mean, variance } = inputs;
   const { padding, epsilon } = attributes;
-  const info = convolutionInfo({ x, filter }, { ...attributes, strides: 1, pad: around(padding) }, 'full')!;
+  const info = convolutionInfo({ x, filter }, { ...attributes, strides: 1, pad: around(padding) }, 'full');
+  if (!info || ![gamma, beta, mean, variance].every(({ shape }) => shape.join() === `${info.outChannels}`)) {
+    return undefined;
+  }
   const { outChannels } = info;
   const isWinograd = winogradPays(info);
   // another size of maps may go the other way: what is packed lies with the first

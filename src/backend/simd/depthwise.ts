@@ -1,9 +1,14 @@
-import type * as tf from '@tensorflow/tfjs-core';
-import type { Inputs, Pack, SimdBackend } from './kernel.js';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Attributes, Inputs, Pack, SimdBackend } from './kernel.js';
 
 /** The gradients of ConvNeXt's depthwise convolution, 7 x 7 with 3 rows and columns of zeros: of its input and its filter. */
-export function depthwiseGradient(backend: SimdBackend, { x, filter, dy }: Inputs): tf.TensorInfo[] {
+export function depthwiseGradient(
+  backend: SimdBackend,
+  { x, filter, dy }: Inputs,
+  { padding }: Attributes,
+): tf.TensorInfo[] | undefined {
   const [n, height, width, channels] = x.shape;
+  if (padding !== 3 || !tf.util.arraysEqual(filter.shape, [7, 7, channels, 1])) return undefined;
   const [values, slopes] = [backend.floats(x), backend.floats(dy)];
   const pack: Pack = (packed) =>
     backend.native.packDepthwise(turned(backend.floats(filter), channels), channels, packed);

@@ -25,10 +25,18 @@ export function forcedPath(): (typeof PATHS)[number] | undefined {
  */
 export const winogradBytes = (): number => 2 ** 20 * (amount('CONVNEXTV2_WINOGRAD_MB', 0, 2 ** 20) ?? 512);
 
-/** Checks CONVNEXTV2_THREADS, which the native half reads. Throws E_BACKEND. */
-export function checkThreads(): void {
-  const count = amount('CONVNEXTV2_THREADS', 1, 1024);
-  if (count !== undefined && !Number.isInteger(count)) refuse('CONVNEXTV2_THREADS', 'a whole number from 1 to 1024');
+/** Checks all variables but CONVNEXTV2_ISA, which is checked against the CPU: see native.ts. Throws E_BACKEND. */
+export function checkEnvironment(): void {
+  checkThreads();
+  forcedPath();
+  winogradBytes();
+}
+
+/** CONVNEXTV2_THREADS is read by the native half, which takes digits alone. */
+function checkThreads(): void {
+  const { CONVNEXTV2_THREADS: text } = process.env;
+  if (!text || (/^\d+$/.test(text) && Number(text) >= 1 && Number(text) <= 1024)) return;
+  refuse('CONVNEXTV2_THREADS', 'a whole number from 1 to 1024');
 }
 
 function amount(name: string, least: number, most: number): number | undefined {
@@ -39,5 +47,5 @@ function amount(name: string, least: number, most: number): number | undefined {
 }
 
 function refuse(path: string, wanted: string): never {
-  throw new ConvNextV2Error('E_BACKEND', { path, wanted, got: show(process.env[path]) });
+  throw new ConvNextV2Error('E_BACKEND', { path, wanted, got: show(process.env[path]), suggestion: 'or unset it' });
 }

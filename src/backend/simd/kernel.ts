@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { FusedAttributes } from '../../ops/fused-attributes.js';
 import type { Resampling } from '../../ops/resample.js';
 import type { NativeKernels } from './native.js';
 
@@ -84,9 +85,10 @@ export interface Attributes {
   readonly reductionIndices: number | number[];
   readonly varianceEpsilon?: number;
   readonly groups: number;
+  readonly layers: readonly FusedAttributes[];
 }
 
-/** A kernel, or undefined where it leaves a call to the one of backend `cpu`. */
+/** A kernel, or undefined where it leaves a call to the one of backend `cpu`, or for operations of ours to their definition. */
 export type Simd = (
   backend: SimdBackend,
   inputs: Inputs,

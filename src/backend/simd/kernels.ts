@@ -77,13 +77,12 @@ export const SIMD_KERNELS: Readonly<Record<string, Simd>> = {
   ConvNextV2LayerNormGrad: layerNormGradient,
   ConvNextV2GlobalResponseNorm: responseNorm,
   ConvNextV2GlobalResponseNormGrad: responseNormGradient,
-  'ConvNextV2DepthwiseConvGrad:7+3': depthwiseGradient,
+  ConvNextV2DepthwiseConvGrad: depthwiseGradient,
 };
 
 /** Those of a ConvNeXt's body, V2's and V1's. */
 export const BODY_KERNELS: Readonly<Record<string, Simd>> = {
   convnextStem: stem,
   convnextDownsampling: downsampling,
-  'convnextv2Blocks:gelu': blocks,
-  'convnextBlocks:gelu': blocks,
+  convnextBlocks: blocks,
 };

@@ -32,7 +32,7 @@ export type Convolve = (
   out: Float32Array,
 ) => void;
 
-/** Those of a layer norm with the epsilon of a ConvNeXt's body. */
+/** Those of a layer norm. */
 export type NormWeights = readonly [gamma: Float32Array, beta: Float32Array];
 
 /** The kernels for one instruction set, as native/src/addon.cc has them. Lengths are checked there (RangeError). */
@@ -44,7 +44,16 @@ export interface NativeKernels extends ArithmeticKernels, TrainingKernels {
   /** Into `packed`, of `packedSize` floats, or a new array; so the others. */
   packMatrix(b: Float32Array, k: number, n: number, transposed: number, packed?: Float32Array): Float32Array;
   packDepthwise(weights: Float32Array, channels: number, packed?: Float32Array): Float32Array;
-  block(w: BlockWeights, c: number, x: Float32Array, n: number, h: number, width: number, out: Float32Array): void;
+  block(
+    weights: BlockWeights,
+    channels: number,
+    epsilon: number,
+    x: Float32Array,
+    n: number,
+    height: number,
+    width: number,
+    out: Float32Array,
+  ): void;
   matMul(
     a: Float32Array,
     packed: Float32Array,
@@ -61,6 +70,7 @@ export interface NativeKernels extends ArithmeticKernels, TrainingKernels {
     bias: Float32Array | null,
     before: NormWeights | null,
     after: NormWeights | null,
+    epsilon: number,
     n: number,
     height: number,
     width: number,
@@ -162,7 +172,7 @@ export function loadNative(isa: string | undefined = process.env.CONVNEXTV2_ISA 
     path: 'CONVNEXTV2_ISA',
     wanted: `one of ${names.join(', ')}, which this CPU has`,
     got: show(isa),
-    suggestion: didYouMean(isa!, names),
+    suggestion: didYouMean(String(isa), names),
   });
 }
 

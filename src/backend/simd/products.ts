@@ -18,7 +18,7 @@ export function patchConvolution(
   return backend.output(outShape, (out) => {
     const values = backend.floats(x);
     if (side > 1)
-      backend.native.patches(values, packed, offsets, null, null, n, height, width, channels, side, to, out);
+      backend.native.patches(values, packed, offsets, null, null, 0, n, height, width, channels, side, to, out);
     else backend.native.matMul(values, packed, offsets, ACTIVATION.linear, out.length / to, channels, to, out);
   });
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { checkThreads, forcedPath, winogradBytes } from '../../../src/backend/simd/environment.js';
+import { checkEnvironment, forcedPath, winogradBytes } from '../../../src/backend/simd/environment.js';
 import { failure } from '../../helpers.js';
 import { withVariable } from './helpers.js';
 
@@ -26,9 +26,18 @@ describe('the environment of backend simd', () => {
   });
 
   it('counts threads', async () => {
-    for (const value of ['', '1', '1024']) await read('CONVNEXTV2_THREADS', value, checkThreads);
-    for (const value of ['0', '1025', '2.5', 'all']) {
-      expect(await refused('CONVNEXTV2_THREADS', value, checkThreads)).to.include({ path: 'CONVNEXTV2_THREADS' });
+    for (const value of ['', '1', '02', '1024']) await read('CONVNEXTV2_THREADS', value, checkEnvironment);
+    // the native half would read 1 and 0 from the last two
+    for (const value of ['0', '1025', '2.5', '-1', 'all', ' 2', '1e1', '0x2']) {
+      const { code, path, message } = await refused('CONVNEXTV2_THREADS', value, checkEnvironment);
+      expect([code, path]).to.deep.equal(['E_BACKEND', 'CONVNEXTV2_THREADS']);
+      expect(message).to.include(`wanted a whole number from 1 to 1024, got ${JSON.stringify(value)} (or unset it)`);
+    }
+  });
+
+  it('is checked as a whole before anything computes', async () => {
+    for (const name of ['CONVNEXTV2_FORCE', 'CONVNEXTV2_WINOGRAD_MB', 'CONVNEXTV2_THREADS']) {
+      expect(await refused(name, 'much', checkEnvironment)).to.include({ code: 'E_BACKEND', path: name });
     }
   });
 });

@@ -59,17 +59,8 @@ export async function withVariable<T>(name: string, value: string, work: () => P
 export const tensor = (shape: readonly number[], seed: number) =>
   tf.tensor(values(tf.util.sizeFromShape([...shape]), seed), [...shape]);
 
-/** The same on `cpu` and on `simd`; returns how often each native kernel ran. */
-export async function compare(
-  what: string,
-  run: () => tf.Tensor,
-  tolerance = 2e-6,
-): Promise<Readonly<Record<string, number>>> {
-  await tf.setBackend('cpu');
-  const want = tf.tidy(run);
-  await tf.setBackend('simd');
-  const { numTensors } = tf.memory();
-  const arrays = tf.backend().numDataIds();
+/** What the work gives on backend `simd`, which is active, and how often each native kernel ran meanwhile. */
+export function watched<T>(work: () => T): { readonly result: T; readonly calls: Readonly<Record<string, number>> } {
   const calls: Record<string, number> = {};
   const native = (tf.backend() as unknown as SimdBackend).native as unknown as Record<string, unknown>;
   const before = { ...native };
@@ -81,15 +72,28 @@ export async function compare(
     };
   }
   try {
-    const got = tf.tidy(run);
-    expect(got.shape, what).to.deep.equal(want.shape);
-    expect(tf.memory().numTensors, `${what}: tensors`).to.equal(numTensors + 1);
-    expect(tf.backend().numDataIds(), `${what}: arrays`).to.equal(arrays + 1);
-    expectClose(got.dataSync() as Float32Array, want.dataSync(), tolerance, what);
-    got.dispose();
+    return { result: work(), calls };
   } finally {
     Object.assign(native, before);
   }
-  want.dispose();
+}
+
+/** The same on `cpu` and on `simd`; returns how often each native kernel ran. */
+export async function compare(
+  what: string,
+  run: () => tf.Tensor,
+  tolerance = 2e-6,
+): Promise<Readonly<Record<string, number>>> {
+  await tf.setBackend('cpu');
+  const want = tf.tidy(run);
+  await tf.setBackend('simd');
+  const { numTensors } = tf.memory();
+  const arrays = tf.backend().numDataIds();
+  const { result: got, calls } = watched(() => tf.tidy(run));
+  expect(got.shape, what).to.deep.equal(want.shape);
+  expect(tf.memory().numTensors, `${what}: tensors`).to.equal(numTensors + 1);
+  expect(tf.backend().numDataIds(), `${what}: arrays`).to.equal(arrays + 1);
+  expectClose(got.dataSync() as Float32Array, want.dataSync(), tolerance, what);
+  tf.dispose([got, want]);
   return calls;
 }

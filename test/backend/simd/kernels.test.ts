@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { SimdBackend } from '../../../src/backend/simd/kernel.js';
 import { useBackend } from '../../../src/backend/use-backend.js';
 import { adamWStep } from '../../../src/ops/adamw-step.js';
-import { globalResponseNorm, layerNorm, resample, runOp } from '../../../src/ops/index.js';
+import { globalResponseNorm, resample } from '../../../src/ops/index.js';
 import { roiAlign } from '../../../src/ops/roi-align.js';
 import { compare, expectClose, guarded, kernels, tensor, values, withVariable } from './helpers.js';
 
@@ -138,73 +138,6 @@ describe('kernels of backend simd', () => {
         });
       await compare(`bias [${shape}]`, run);
     }
-  });
-
-  it('runs a stem, and a downsampling, in one call', async () => {
-    type Layer = (x: tf.Tensor4D) => tf.Tensor4D;
-    for (const [kernel, shape, [side, to], normed, order] of [
-      [
-        'convnextStem',
-        [2, 13, 19, 3],
-        [4, 10],
-        10,
-        (conv: Layer, norm: Layer): Layer =>
-          (x) =>
-            norm(conv(x)),
-      ],
-      [
-        'convnextDownsampling',
-        [2, 5, 7, 6],
-        [2, 11],
-        6,
-        (conv: Layer, norm: Layer): Layer =>
-          (x) =>
-            conv(norm(x)),
-      ],
-    ] as const) {
-      const run = () => {
-        const [filter, bias] = [map([side, side, shape[3], to], 2), tensor([to], 3) as tf.Tensor1D];
-        const [gamma, beta] = [tensor([normed], 4), tensor([normed], 5)];
-        const parts = { '0.conv.weight': filter, '0.conv.bias': bias, '0.norm.weight': gamma, '0.norm.bias': beta };
-        const conv: Layer = (x) => tf.fused.conv2d({ x, filter, bias, strides: side, pad: 'valid' });
-        const norm: Layer = (x) => layerNorm(x, gamma, beta, 1e-6);
-        const x = map(shape);
-        return runOp(kernel, { x, ...parts }, {}, () => order(conv, norm)(x));
-      };
-      expect(await compare(kernel, run), kernel)
-        .to.include({ patches: 1 })
-        .and.not.have.property('layerNorm');
-    }
-  });
-
-  it('runs blocks one after the other, and frees what lies between', async () => {
-    await tf.setBackend('simd');
-    const c = 8;
-    const shapes = {
-      'dwconv.weight': [7, 7, c, 1],
-      'dwconv.bias': [c],
-      'norm.weight': [c],
-      'norm.bias': [c],
-      'pwconv1.weight': [c, 4 * c],
-      'pwconv1.bias': [4 * c],
-      'grn.weight': [4 * c],
-      'grn.bias': [4 * c],
-      'pwconv2.weight': [4 * c, c],
-      'pwconv2.bias': [c],
-    };
-    const block = (seed: number) =>
-      Object.entries(shapes).map(([name, shape], i) => [name, tensor(shape, 100 * seed + i)] as const);
-    const run = (x: tf.Tensor, blocks: readonly ReturnType<typeof block>[]): tf.Tensor => {
-      const named = blocks.flatMap((parts, i) => parts.map(([name, part]) => [`${i}.${name}`, part]));
-      return tf.engine().runKernel('convnextv2Blocks:gelu', { x, ...Object.fromEntries(named) });
-    };
-    const [x, first, second, third] = [map([2, 9, 5, c]), block(1), block(2), block(3)];
-    const [arrays, { numTensors }] = [tf.backend().numDataIds(), tf.memory()];
-    const together = run(x, [first, second, third]);
-    expect([tf.backend().numDataIds() - arrays, tf.memory().numTensors - numTensors]).to.deep.equal([1, 1]);
-    const alone = tf.tidy(() => [first, second, third].reduce((y, parts) => run(y, [parts]), x as tf.Tensor));
-    expect([...together.dataSync()]).to.deep.equal([...alone.dataSync()]);
-    tf.dispose([x, together, alone, ...[first, second, third].flat().map(([, part]) => part)]);
   });
 
   it('convolves each channel alone as cpu does', async () => {
