@@ -152,7 +152,7 @@ ${REPORT}\nimport('convnextv2/tirb').catch(report);`;
     const source = `import { ConvNextV2Backbone, useBackend } from 'convnextv2';\n${REPORT}
 await import('convnextv2/tirb').catch(report);
 await useBackend('cpu');
-const backbone = await ConvNextV2Backbone.fromPretrained('convnextv2-atto', { seed: 1 });
+const backbone = await ConvNextV2Backbone.fromConfig('convnextv2-atto', { seed: 1 });
 console.log(backbone.outFeatures.join());`;
     expect(await run(without, 'missing.mjs', source)).to.equal(
       'E_PEER | none | npm install tfjs-image-recognition-base@0.6\nstage4\n',
