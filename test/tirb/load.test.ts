@@ -20,7 +20,7 @@ const REPORT = `const report = (error) => console.log(error.code ?? error, '|', 
 /** Makes a network, runs it, and draws. */
 const USE = `
 async function use({ ConvNextV2Net, createCanvas, draw, NeuralNetwork, Rect, toNetInput }, tf) {
-  const net = new ConvNextV2Net({ seed: 1, outFeatures: ['stage1'] });
+  const net = new ConvNextV2Net({ weights: 'random', seed: 1, outFeatures: ['stage1'] });
   await net.load('convnextv2-atto');
   const picture = tf.zeros([40, 50, 3]);
   const { stage1 } = await net.forward(await toNetInput(picture), 32);
