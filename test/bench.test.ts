@@ -53,9 +53,7 @@ async function forward(engines: string) {
 }
 
 // runs the built package: npm run build
-describe('bench/forward.mjs', function () {
-  this.timeout(60_000);
-
+describe('bench/forward.mjs', () => {
   it('puts each engine, and the peers of a file, beside the first', async () => {
     const { stdout, report, rows, names } = await forward('simd,cpu');
     expect(report).to.have.all.keys('cpu', 'cores', 'node', 'isa', 'threads', 'runs', 'peak', 'rows');
@@ -149,8 +147,7 @@ function numbersOf(value: unknown, path = ''): readonly (readonly [path: string,
 }
 
 // runs the built package: npm run build
-describe('a short round of every benchmark', function () {
-  this.timeout(120_000);
+describe('a short round of every benchmark', () => {
   let folder: string;
   before(function () {
     if (!nativeIfBuilt()) this.skip();

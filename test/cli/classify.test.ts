@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { ConvNextV2Config, ConvNextV2ForImageClassification, pipeline } from '../../src/index.js';
@@ -44,6 +44,48 @@ describe('cli: classify', () => {
     expect(rest).to.deep.equal({ model: 'classifier', backend: 'cpu', trained: true, pictures });
     expect(failures.map(({ picture }: { readonly picture: string }) => picture)).to.deep.equal(['*.gif', 'text.jpg']);
     expect(stderr.filter((line) => line.startsWith('E_IMAGE'))).to.have.length(2);
+  });
+
+  it('takes a picture on standard input, and is quiet where that is asked for', async () => {
+    const picture = readFileSync(join(path, 'chelsea.png'));
+    const piped = await convnextv2(['classify', '-', ...options, '--json', '--quiet'], path, picture);
+    expect([piped.code, piped.stderr]).to.deep.equal([0, []]);
+    expect(JSON.parse(piped.stdout).pictures).to.deep.equal([
+      { picture: '-', classes: await classesOf('chelsea.png') },
+    ]);
+    expectFailure(
+      await convnextv2(['classify', '-', '-', ...options], path, picture),
+      2,
+      'E_USAGE: -: wanted standard',
+    );
+    const empty = await convnextv2(['classify', '-', ...options, '--quiet'], path, new Uint8Array());
+    expectFailure(empty, 1, /^E_IMAGE: .*\(-\)$/);
+  });
+
+  it('opens weights as it is told to', async () => {
+    // a body alone under another name, in a set of its own: the config and the set have to be named
+    const named = await convnextv2(
+      ['classify', 'chelsea.png', '--model', 'classifier', '--config', 'classifier/config.json', ...options.slice(2)],
+      path,
+    );
+    expect(named.code).to.equal(0);
+    const format = ['classify', 'chelsea.png', ...options, '--format', 'timm'];
+    expectFailure(await convnextv2(format, path), 1, /^E_WEIGHTS: .*: wanted names of timm/);
+    const hub = ['classify', 'chelsea.png', '--model', 'owner/none', '--local-files-only', '--cache-dir', 'empty'];
+    expectFailure(await convnextv2([...hub, '--revision', 'v1'], path), 1, /^E_(SOURCE|NETWORK): .*v1/);
+  });
+
+  it('refuses a model without a classifier', async () => {
+    expectFailure(
+      await convnextv2(['classify', 'chelsea.png', '--model', 'tiny', '--backend', 'cpu'], path),
+      1,
+      /^E_WEIGHTS: 4 problems; .*convnextv2\.layernorm\.weight.*classifier\.weight/,
+    );
+    expectFailure(
+      await convnextv2(['classify', 'chelsea.png', '--model', 'convnextv2-atto', '--backend', 'cpu'], path),
+      1,
+      /^E_SOURCE: convnextv2-atto: wanted a model with weights, got a config alone .*--random-weights/,
+    );
   });
 
   it('says that fresh weights are untrained', async () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { oneLine, readArgs, readCount, readNames, readWhole, table } from '../../src/cli/command.js';
+import { createProgress, oneLine, readArgs, readCount, readNames, readWhole, table } from '../../src/cli/command.js';
 import { readSize } from '../../src/cli/inspect.js';
 import { ConvNextV2Error } from '../../src/errors.js';
 
@@ -81,6 +81,29 @@ describe('cli: output', () => {
 
   it('lays a table of no rows', () => {
     expect(table(['name', 'size'], [])).to.equal('name  size\n');
+  });
+
+  it('shows progress on a terminal in one line, and elsewhere as a line every ten seconds', () => {
+    let [now, text] = [0, ''];
+    const stream = (isTTY: boolean) => ({ isTTY, columns: 8, write: (more: string) => (text += more) });
+    const onTerminal = createProgress(stream(true), () => now);
+    onTerminal('1 of 2000');
+    onTerminal('');
+    expect(text).to.equal('\r\x1b[K1 of 20\r\x1b[K');
+    text = '';
+    const elsewhere = createProgress(stream(false), () => now);
+    for (const [at, what] of [
+      [0, 'a'],
+      [9_999, 'b'],
+      [10_000, ''],
+      [10_001, 'c'],
+      [20_000, 'd'],
+      [20_001, 'e'],
+    ] as const) {
+      now = at;
+      elsewhere(what);
+    }
+    expect(text).to.equal('c\ne\n');
   });
 
   it('puts all problems of a message on one line', () => {

@@ -23,13 +23,15 @@ export const PICTURES = fileURLToPath(new URL('../../examples/pictures', import.
 export const words = (args: readonly string[]): readonly string[] => [process.execPath, MAIN, ...args];
 
 /** Runs the command line as a process of its own, in a folder. */
-export function convnextv2(args: readonly string[], cwd: string): Promise<Finished> {
+export function convnextv2(args: readonly string[], cwd: string, input?: Uint8Array): Promise<Finished> {
   const [command, ...rest] = words(args);
   return new Promise((resolve) => {
-    execFile(command, rest, { cwd, timeout: PATIENCE }, (error, stdout, stderr) => {
+    const child = execFile(command, rest, { cwd, timeout: PATIENCE }, (error, stdout, stderr) => {
       const code = error ? Number(error.code ?? -1) : 0;
       resolve({ code, stdout, stderr: stderr.split('\n').filter((line) => line !== '') });
     });
+    child.stdin?.on('error', () => {}); // where it ends without reading
+    child.stdin?.end(input);
   });
 }
 

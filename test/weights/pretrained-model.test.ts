@@ -11,6 +11,7 @@ import {
   ConvNextV2Model,
 } from '../../backbones/convnext/index.js';
 import { useBackend } from '../../src/backend/use-backend.js';
+import { ConvNextImageProcessor } from '../../src/image/processor.js';
 import { createRegistry } from '../../src/registry.js';
 import { AutoBackbone, AutoConfig } from '../../src/weights/auto.js';
 import { failure, golden, inFolder, openFiles, readBytes } from '../helpers.js';
@@ -286,6 +287,24 @@ describe('fromPretrained', () => {
     expect(code).to.equal('E_OUT_FEATURES');
     expect(path).to.match(/convnextv2-atto\.json: \/out_features$/);
     expect(suggestion).to.match(/did you mean/);
+  });
+
+  it('saves another processor with the model, and a processor alone', async () => {
+    await inFolder(async (folder) => {
+      const model = await ConvNextV2Model.fromConfig(new ConvNextV2Config({ depths: [1], hiddenSizes: [4] }));
+      const processor = new ConvNextImageProcessor({ size: 48, cropPct: 0.5 });
+      await model.savePretrained(join(folder, 'model'), { processor });
+      await processor.savePretrained(join(folder, 'alone'));
+      for (const name of ['model', 'alone']) {
+        const again = await ConvNextImageProcessor.fromPretrained(join(folder, name));
+        expect(again.toJSON()).to.deep.equal(processor.toJSON());
+      }
+      const wrong = { procesor: processor } as object;
+      expect((await failure(() => model.savePretrained(folder, wrong))).code).to.equal('E_ARGUMENT');
+      expect((await failure(() => model.savePretrained(folder, { processor: 1 as never }))).path).to.equal('processor');
+      expect((await failure(() => processor.savePretrained(''))).path).to.equal('folder');
+      model.dispose();
+    });
   });
 
   it('reads only, where it may only read', async () => {
