@@ -47,9 +47,25 @@ export interface ConvNextV2ConfigFile {
    */
   initializer_range?: number;
   /**
-   * Epsilon of the layer norm after global pooling. All other layer norms have 1e-6, whatever stands here.
+   * Epsilon of the layer norm after global pooling. All other layer norms have norm_eps.
    */
   layer_norm_eps?: number;
+  /**
+   * Epsilon of all layer norms but the one after global pooling.
+   */
+  norm_eps?: number;
+  /**
+   * Whether the last map is normalized before global pooling, as in timm with head_norm_first, and not the pooled features.
+   */
+  head_norm_first?: boolean;
+  /**
+   * Width of a hidden layer, linear with GELU, before the classifier, as in timm; 0 means none.
+   */
+  head_hidden_size?: number;
+  /**
+   * Whether the first stage halves the map, too, as in timm with patches of 2 pixels.
+   */
+  downsample_first?: boolean;
   /**
    * Probability of skipping the last block in training (stochastic depth); it rises linearly from 0 at the first.
    */
@@ -181,13 +197,29 @@ export interface ConvNextConfigFile {
    */
   initializer_range?: number;
   /**
-   * Epsilon of the layer norm after global pooling. All other layer norms have 1e-6, whatever stands here.
+   * Epsilon of the layer norm after global pooling. All other layer norms have norm_eps.
    */
   layer_norm_eps?: number;
   /**
    * What the layer scale of a new model starts at; 0 leaves the layer scale out.
    */
   layer_scale_init_value?: number;
+  /**
+   * Epsilon of all layer norms but the one after global pooling.
+   */
+  norm_eps?: number;
+  /**
+   * Whether the last map is normalized before global pooling, as in timm with head_norm_first, and not the pooled features.
+   */
+  head_norm_first?: boolean;
+  /**
+   * Width of a hidden layer, linear with GELU, before the classifier, as in timm; 0 means none.
+   */
+  head_hidden_size?: number;
+  /**
+   * Whether the first stage halves the map, too, as in timm with patches of 2 pixels.
+   */
+  downsample_first?: boolean;
   /**
    * Probability of skipping the last block in training (stochastic depth); it rises linearly from 0 at the first.
    */

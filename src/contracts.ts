@@ -235,6 +235,11 @@ export interface CheckpointForms {
     tensors: ReadonlyMap<string, StoredTensor>,
     naming: string | undefined,
   ): Readonly<Record<string, unknown>> | undefined;
+  /**
+   * What timm's config.json says beyond that, under the keys of ours. Throws E_CONFIG for a network that is not built here; `file`
+   * is for messages.
+   */
+  timmFields?(config: Readonly<Record<string, unknown>>, file: string): Readonly<Record<string, unknown>>;
 }
 
 /**

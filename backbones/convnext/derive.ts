@@ -1,5 +1,6 @@
 import type { StoredTensor } from '../../src/contracts.js';
 import { ownName } from './namings.js';
+import { timmEpsilons } from './timm.js';
 
 /** The norm after pooling has this epsilon everywhere but in transformers, whose configs say so themselves. */
 const EPSILON_OF_OTHERS = 1e-6;
@@ -18,6 +19,7 @@ export function deriveConfig(
   if (patch === undefined || blocks.length === 0) return undefined;
   const isV2 = [...shapes.keys()].some((name) => name.includes('.grn.'));
   const widths = blocks.map((_, i) => shapes.get(`encoder.stages.${i}.layers.0.dwconv.weight`)?.[0]);
+  const hidden = shapes.get('pre_logits.weight')?.[0] ?? 0;
   const outputs = ['stem', ...blocks.map((_, i) => `stage${i + 1}`)];
   const outFeatures = outputs.filter((name) => shapes.has(`hidden_states_norms.${name}.weight`));
   const kind = shapes.has('classifier.weight')
@@ -35,7 +37,11 @@ export function deriveConfig(
     hidden_sizes: [stemWidth, ...widths.slice(1)],
     num_labels: shapes.get('classifier.weight')?.[0] ?? 0,
     ...(naming !== undefined && naming !== 'hf' && naming !== 'tf' && { layer_norm_eps: EPSILON_OF_OTHERS }),
+    ...(naming === 'timm' && timmEpsilons(blocks)),
     ...(!isV2 && !shapes.has('encoder.stages.0.layers.0.layer_scale_parameter') && { layer_scale_init_value: 0 }),
+    ...(shapes.has('norm_pre.weight') && { head_norm_first: true }),
+    ...(hidden > 0 && { head_hidden_size: hidden }),
+    ...(shapes.has('encoder.stages.0.downsampling_layer.1.weight') && { downsample_first: true }),
     ...(outFeatures.length > 0 && { out_features: outFeatures }),
   };
 }
