@@ -1216,6 +1216,10 @@ export interface PreprocessorConfigFile {
    */
   crop_pct?: number | null;
   /**
+   * Resizes and crops as timm does, whatever the size: center fills the size and cuts out the middle, squash does not keep the ratio of the sides, border fits the whole picture in and fills with image_mean. size may then be a height and a width. Absent or null: as transformers does. A key of this package.
+   */
+  crop_mode?: 'center' | 'squash' | 'border' | null;
+  /**
    * PIL's number of the filter: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming.
    */
   resample?: 0 | 1 | 2 | 3 | 4 | 5 | null;
