@@ -91,20 +91,29 @@ const DILATED_FROM = 8;
 
 /**
  * Throws E_WEIGHTS where tensors, by timm's names, are those of a network that is not built here: stems that overlap, norms with
- * running means, stages of patches so large that timm dilates them. `isKnown` tells the names that are.
+ * running means, blocks of V2 with the layer scale of V1, stages of patches so large that timm dilates them. `isKnown` tells the names that are.
  */
 export function refuseTimmLayout(
   names: Iterable<string>,
   isKnown: (name: string) => boolean,
   patch: number | undefined,
 ): void {
-  const unknown = [...names].filter((name) => /^(?:stem|stages|norm_pre|head)\./.test(name) && !isKnown(name));
+  const all = [...names];
+  const unknown = all.filter((name) => /^(?:stem|stages|norm_pre|head)\./.test(name) && !isKnown(name));
   if (unknown.length > 0) {
     throw new ConvNextV2Error('E_WEIGHTS', {
       path: unknown.slice(0, 3).join(', '),
       wanted: "timm's ConvNeXt with a stem of patches, layer norms and a classifier",
       got: 'tensors of another layout of timm',
       suggestion: 'overlapping stems (stem_type) and other norms (norm_layer) are not built here',
+    });
+  }
+  const scale = all.find((name) => /^stages\..*\.gamma$/.test(name));
+  if (scale !== undefined && all.some((name) => name.includes('.mlp.grn.'))) {
+    throw new ConvNextV2Error('E_WEIGHTS', {
+      path: scale,
+      wanted: 'a layer scale (V1) or a response norm (V2), not both',
+      got: 'both',
     });
   }
   if (patch !== undefined && patch >= DILATED_FROM) {

@@ -119,6 +119,7 @@ describe("timm's layouts", () => {
       await expectCode(open({ 'stem.2.weight': [8], 'stem.2.bias': [8] }), 'E_WEIGHTS', 'stem.2.weight');
       await expectCode(open({ 'stem.1.running_mean': [8] }), 'E_WEIGHTS', 'stem.1.running_mean');
       await expectCode(open({ 'stages.1.blocks.0.shortcut.conv.weight': [8] }), 'E_WEIGHTS', 'shortcut');
+      await expectCode(open({ 'stages.0.blocks.0.mlp.grn.weight': [32] }), 'E_WEIGHTS', 'blocks.0.gamma');
       await expectCode(open({ 'stem.0.weight': [8, 3, 8, 8] }), 'E_WEIGHTS', 'stem.0.weight');
       await expectCode(open({ 'stages.0.blocks.0.conv_dw.weight': [8, 1, 5, 5] }), 'E_WEIGHTS', 'conv_dw');
     }));

@@ -28,7 +28,7 @@ describe("timm's preprocessing", () => {
       for (const each of [processor, again]) {
         const { pixelValues } = await each.preprocess({ data, height, width, channels: 3 });
         expect(pixelValues.shape.slice(1)).to.deep.equal(shape);
-        const found = await pixelValues.data();
+        const found = await pixelValues.data<'float32'>();
         pixelValues.dispose();
         for (const [i, index] of at.entries()) expect(found[index]).to.be.closeTo(values[i], 1e-6);
         expect(found.reduce((total, value) => total + value, 0)).to.be.closeTo(sum, 1e-3);
