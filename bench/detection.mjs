@@ -12,15 +12,10 @@ import { loadNative, simdThreads } from '../dist/src/backend/simd/native.js';
 import { createModel, useBackend } from '../dist/src/index.js';
 import { beside, flags, interleave, printTable, readPeers, round, summary, writeReport } from './measure.mjs';
 
-const { sizes, height, width, threads, runs, peers, json } = flags({
-  sizes: ['tiny'],
-  height: 800,
-  width: 1066,
-  threads: availableParallelism(),
-  runs: 9,
-  peers: '',
-  json: '',
-});
+const { sizes, height, width, threads, runs, peers, json } = flags(
+  { sizes: ['tiny'], height: 800, width: 1066, threads: availableParallelism(), runs: 9, peers: '', json: '' },
+  { sizes: ['atto'], height: 64, width: 96, runs: 1 },
+);
 const { isa } = loadNative();
 simdThreads(threads);
 await useBackend('simd');

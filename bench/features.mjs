@@ -8,25 +8,28 @@
 // "bare" computes pixels that are there; "end to end" reads, decodes, resizes and computes, by extractFeatures; "share" is how
 // much of the bare throughput is left.
 import * as tf from '@tensorflow/tfjs-core';
-import { AutoImageProcessor, AutoModel, extractFeatures, useBackend } from '../dist/src/index.js';
+import { AutoImageProcessor, ConvNextV2Model, extractFeatures, useBackend } from '../dist/src/index.js';
+import { configOf } from './engines.mjs';
 import { flags, interleave, percent, printTable, round, summary, writeReport } from './measure.mjs';
 
-const { sizes, batches, backend, picture, pictures, concurrency, runs, json } = flags({
-  sizes: ['tiny'],
-  batches: [1, 4],
-  backend: 'auto',
-  picture: 'examples/pictures/rocket.jpg',
-  pictures: 16,
-  concurrency: 8,
-  runs: 6,
-  json: '',
-});
+const { sizes, batches, backend, picture, pictures, concurrency, runs, json } = flags(
+  {
+    sizes: ['tiny'],
+    batches: [1, 4],
+    backend: 'auto',
+    picture: 'examples/pictures/rocket.jpg',
+    pictures: 16,
+    concurrency: 8,
+    runs: 6,
+    json: '',
+  },
+  { sizes: ['atto'], batches: [1, 2], pictures: 2, runs: 1 },
+);
 const { detail } = await useBackend(backend);
 const rows = [];
 for (const size of sizes) {
-  const source = `convnextv2-${size}`;
-  const model = await AutoModel.fromConfig(source, { seed: 0 });
-  const processor = await AutoImageProcessor.fromPretrained(source);
+  const model = await ConvNextV2Model.fromConfig(await configOf(size), { seed: 0 });
+  const processor = await AutoImageProcessor.fromPretrained(`convnextv2-${size}`);
   const { pixelValues } = await processor.preprocess(picture);
   const paths = Array(pictures).fill(picture);
   for (const batchSize of batches) {

@@ -35,17 +35,20 @@ const {
   onnx,
   peers,
   json,
-} = flags({
-  sizes: ['atto', 'tiny'],
-  batches: [1],
-  side: 224,
-  threads: availableParallelism(),
-  runs: 15,
-  engines: ['simd', 'onnxruntime', 'tensorflow'],
-  onnx: '',
-  peers: '',
-  json: '',
-});
+} = flags(
+  {
+    sizes: ['atto', 'tiny'],
+    batches: [1],
+    side: 224,
+    threads: availableParallelism(),
+    runs: 15,
+    engines: ['simd', 'onnxruntime', 'tensorflow'],
+    onnx: '',
+    peers: '',
+    json: '',
+  },
+  { sizes: ['atto'], side: 32, runs: 1, engines: ['simd'] },
+);
 const native = loadNative();
 simdThreads(threads);
 const engines = await openEngines(names, { threads, onnx });

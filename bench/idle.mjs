@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { openEngines } from './engines.mjs';
 import { flags, round, summary, writeReport } from './measure.mjs';
 
-const { size, runs, json } = flags({ size: 'atto', runs: 5, json: '' });
+const { size, runs, json } = flags({ size: 'atto', runs: 5, json: '' }, { runs: 1 });
 const [simd] = await openEngines(['simd'], {});
 const { run } = await simd.classifier(size, 1, 224);
 const busy = [];

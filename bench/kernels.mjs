@@ -2,7 +2,7 @@
 //
 //   node bench/kernels.mjs --sizes tiny,base --isas avx512,avx2 --threads 2 --json out.json
 //
-// --kernels  of the names below; --isas by default all that the CPU has
+// --kernels  of the names below; --isas by default all that the CPU has; --side of the first stage's map
 import { availableParallelism } from 'node:os';
 import { ACTIVATION, allNative, simdThreads } from '../dist/src/backend/simd/native.js';
 import { configOf } from './engines.mjs';
@@ -32,17 +32,6 @@ function convolution(convolve, weights, [n, height, width, c, to, kernel]) {
   const run = () => convolve(geometry, x, weights, bias, -Infinity, Infinity, out);
   return arithmetic([n, height, width, c, to], 2 * n * height * width * kernel * kernel * c * to, run);
 }
-
-/** [n, height, width, channels, to] of the 3x3 convolutions of detectors and segmenters: pyramid, mask head, fusion. */
-const OF_HEADS = [
-  [1, 200, 264, 256, 256],
-  [1, 50, 66, 256, 256],
-  [100, 14, 14, 256, 256],
-  [1, 64, 64, 512, 512],
-];
-
-/** Of a kernel that has no place in the stages of the network. */
-const SHAPES = { winograd: OF_HEADS, convolution: OF_HEADS };
 
 /** Each kernel in a stage of `c` channels on a map of side x side, into which `from` channels come; or at its own SHAPES. */
 const KERNELS = {
@@ -111,23 +100,40 @@ const KERNELS = {
   },
   mean(native, side, c) {
     const [x, out] = [floats(side * side * c), room(c)];
-    return elementwise([side, side, c], () => native.mean(x, 1, side * side, c, out));
+    return elementwise([side, side, c], () => native.sum(x, 1, side * side, c, side * side, out));
   },
 };
 
-const { sizes, isas, kernels, threads, runs, json } = flags({
-  sizes: ['tiny', 'base'],
-  isas: allNative().map(({ isa }) => isa),
-  kernels: Object.keys(KERNELS),
-  threads: availableParallelism(),
-  runs: 15,
-  json: '',
-});
+const { sizes, isas, kernels, side, threads, runs, json, quick } = flags(
+  {
+    sizes: ['tiny', 'base'],
+    isas: allNative().map(({ isa }) => isa),
+    kernels: Object.keys(KERNELS),
+    side: 56,
+    threads: availableParallelism(),
+    runs: 15,
+    json: '',
+  },
+  { sizes: ['atto'], side: 8, runs: 1 },
+);
 simdThreads(threads);
+
+/** [n, height, width, channels, to] of the 3x3 convolutions of detectors and segmenters: pyramid, mask head, fusion. */
+const OF_HEADS = quick
+  ? [[1, 9, 8, 16, 24]]
+  : [
+      [1, 200, 264, 256, 256],
+      [1, 50, 66, 256, 256],
+      [100, 14, 14, 256, 256],
+      [1, 64, 64, 512, 512],
+    ];
+
+/** Of a kernel that has no place in the stages of the network. */
+const SHAPES = { winograd: OF_HEADS, convolution: OF_HEADS };
 
 /** [side, channels, those of the stage before] */
 const stages = (await Promise.all(sizes.map(configOf))).flatMap(({ hiddenSizes }) =>
-  hiddenSizes.map((c, i) => [56 >> i, c, hiddenSizes[i - 1] ?? 3]),
+  hiddenSizes.map((c, i) => [side >> i, c, hiddenSizes[i - 1] ?? 3]),
 );
 
 const reports = [];

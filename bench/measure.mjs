@@ -62,10 +62,16 @@ export function beside(job, ours, peers) {
 
 export const percent = (share) => `${(100 * share).toFixed(0)} %`;
 
-/** Text flags with their defaults; a default that is a list is split at commas, one that is a number is a number. */
-export function flags(defaults) {
-  const options = Object.fromEntries(Object.keys(defaults).map((name) => [name, { type: 'string' }]));
-  const { values } = parseArgs({ options });
+/**
+ * Text flags with their defaults; a default that is a list is split at commas, one that is a number is a number. With --quick the
+ * defaults of `quick` come first: one short round that shows whether the benchmark runs, and nothing about speed.
+ */
+export function flags(usual, quick) {
+  const texts = Object.fromEntries(Object.keys(usual).map((name) => [name, { type: 'string' }]));
+  const {
+    values: { quick: isQuick = false, ...values },
+  } = parseArgs({ options: { ...texts, quick: { type: 'boolean' } } });
+  const defaults = isQuick ? { ...usual, ...quick } : usual;
   const read = (text, fallback) =>
     Array.isArray(fallback)
       ? text.split(',').map((item) => (typeof fallback[0] === 'number' ? number(item) : item))
@@ -73,7 +79,7 @@ export function flags(defaults) {
         ? number(text)
         : text;
   const given = Object.entries(values).map(([name, text]) => [name, read(text, defaults[name])]);
-  return { ...defaults, ...Object.fromEntries(given) };
+  return { ...defaults, ...Object.fromEntries(given), quick: isQuick };
 }
 
 function number(text) {

@@ -13,7 +13,10 @@ import { ConvNextV2Backbone, useBackend } from '../dist/src/index.js';
 import { configOf } from './engines.mjs';
 import { flags, printTable, round, summary, writeReport } from './measure.mjs';
 
-const { size, side, runs, json } = flags({ size: 'tiny', side: 224, runs: 5, json: '' });
+const { size, side, runs, json } = flags(
+  { size: 'tiny', side: 224, runs: 5, json: '' },
+  { size: 'atto', side: 32, runs: 1 },
+);
 const folder = mkdtempSync(join(tmpdir(), 'convnextv2-bench-'));
 try {
   await useBackend('cpu');

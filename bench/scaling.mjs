@@ -8,14 +8,17 @@ import { openEngines } from './engines.mjs';
 import { flags, interleave, printTable, round, summary, writeReport } from './measure.mjs';
 
 const most = availableParallelism();
-const { size, threads, sides, batches, runs, json } = flags({
-  size: 'tiny',
-  threads: most > 1 ? [1, most] : [1],
-  sides: [224, 320, 448],
-  batches: [1, 2, 4, 8],
-  runs: 15,
-  json: '',
-});
+const { size, threads, sides, batches, runs, json } = flags(
+  {
+    size: 'tiny',
+    threads: most > 1 ? [1, most] : [1],
+    sides: [224, 320, 448],
+    batches: [1, 2, 4, 8],
+    runs: 15,
+    json: '',
+  },
+  { size: 'atto', sides: [32, 64], batches: [1, 2], runs: 1 },
+);
 const [side] = sides;
 const [batch] = batches;
 const [simd] = await openEngines(['simd'], { threads: most });

@@ -11,14 +11,10 @@ import { loadNative, simdThreads } from '../dist/src/backend/simd/native.js';
 import { createModel, useBackend } from '../dist/src/index.js';
 import { beside, flags, interleave, printTable, readPeers, round, summary, writeReport } from './measure.mjs';
 
-const { sizes, side, threads, runs, peers, json } = flags({
-  sizes: ['tiny'],
-  side: 512,
-  threads: availableParallelism(),
-  runs: 9,
-  peers: '',
-  json: '',
-});
+const { sizes, side, threads, runs, peers, json } = flags(
+  { sizes: ['tiny'], side: 512, threads: availableParallelism(), runs: 9, peers: '', json: '' },
+  { sizes: ['atto'], side: 64, runs: 1 },
+);
 const { isa } = loadNative();
 simdThreads(threads);
 await useBackend('simd');
@@ -45,7 +41,7 @@ for (const size of sizes) {
   const [whole, backbone, coarse] = (await interleave(jobs, runs)).map(summary);
   const parts = {
     backbone: backbone.min,
-    head: round(coarse.min - backbone.min),
+    head: round(Math.max(0, coarse.min - backbone.min)),
     upsampling: round(Math.max(0, whole.min - coarse.min)),
   };
   const [ours, ...theirs] = beside(`upernet ${size} ${side}`, [{ engine: 'simd', ...whole }], elsewhere);

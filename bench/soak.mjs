@@ -3,7 +3,8 @@
 //   node bench/soak.mjs --size atto --forwards 10000 --rounds 100 --workers 10
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs-core';
-import { AutoBackbone, useBackend } from '../dist/src/index.js';
+import { ConvNextV2Backbone, useBackend } from '../dist/src/index.js';
+import { configOf } from './engines.mjs';
 import { flags, printTable, round, writeReport } from './measure.mjs';
 
 const SIDES = [32, 64, 96, 128, 160, 47, 71];
@@ -15,7 +16,8 @@ const next = (below) => {
 
 const open = async (size) => {
   await useBackend('simd');
-  return AutoBackbone.fromConfig(`convnextv2-${size}`, { seed: 0, outFeatures: ['stage2', 'stage4'] });
+  const config = (await configOf(size)).with({ outFeatures: ['stage2', 'stage4'] });
+  return ConvNextV2Backbone.fromConfig(config, { seed: 0 });
 };
 
 function forward(backbone) {
@@ -35,13 +37,10 @@ if (!isMainThread) {
   }
 }
 
-const { size, forwards, rounds, workers, json } = flags({
-  size: 'atto',
-  forwards: 10_000,
-  rounds: 100,
-  workers: 10,
-  json: '',
-});
+const { size, forwards, rounds, workers, json } = flags(
+  { size: 'atto', forwards: 10_000, rounds: 100, workers: 10, json: '' },
+  { forwards: 10, rounds: 1, workers: 2 },
+);
 const megabytes = () => round(process.memoryUsage().rss / 1e6);
 const rows = [];
 

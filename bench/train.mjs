@@ -19,15 +19,18 @@ const {
   engines: names,
   peers,
   json,
-} = flags({
-  cases: ['atto:8', 'tiny:2'],
-  side: 224,
-  threads: availableParallelism(),
-  runs: 15,
-  engines: ['simd', 'tensorflow'],
-  peers: '',
-  json: '',
-});
+} = flags(
+  {
+    cases: ['atto:8', 'tiny:2'],
+    side: 224,
+    threads: availableParallelism(),
+    runs: 15,
+    engines: ['simd', 'tensorflow'],
+    peers: '',
+    json: '',
+  },
+  { cases: ['atto:2'], side: 32, runs: 1, engines: ['simd'] },
+);
 simdThreads(threads);
 const engines = await openEngines(names, { threads });
 const elsewhere = readPeers(peers, threads);

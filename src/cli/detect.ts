@@ -37,8 +37,8 @@ ${PICTURES_HELP}
 ${MODEL_HELP}
   --threshold N        only what scores as much or more, from 0 to 1; default 0.5
   --classes NAMES      only objects of these classes, separated by commas
-  --out DIR            where to write NAME${DETECTIONS}, the picture with boxes, labels and masks, and ${RESULTS},
-                       what was found in all of them as COCO's results; default: nothing is written
+  --out DIR            where to write NAME${DETECTIONS}, the picture with boxes, labels and masks, and
+                       ${RESULTS}, what was found in all of them as COCO's results; default: nothing is written
   --annotations FILE   a COCO annotation file that lists the pictures: results have its ids of images and categories;
                        default: pictures are numbered, and categories are the indices of the classes
   --json               print JSON instead of a table

@@ -70,9 +70,12 @@ async function run([name, ...args]: readonly string[]): Promise<number> {
   return command.run(args);
 }
 
-/** 2 where the command was called wrongly, 1 where the work failed. */
-function exitCodeOf(error: unknown): number {
-  return error instanceof ConvNextV2Error && (error.code === 'E_USAGE' || error.code === 'E_ARGUMENT') ? 2 : 1;
+/** 2 where the command was called wrongly: also where the value of an option of this call is refused; 1 where the work failed. */
+function exitCodeOf(error: unknown, args: readonly string[]): number {
+  if (!(error instanceof ConvNextV2Error)) return 1;
+  const option = `--${error.path.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const isOfOption = args.some((arg) => arg === option || arg.startsWith(`${option}=`));
+  return error.code === 'E_USAGE' || (error.code === 'E_ARGUMENT' && isOfOption) ? 2 : 1;
 }
 
 function report(error: unknown): void {
@@ -85,12 +88,13 @@ function report(error: unknown): void {
 // `print` throws these errors; a stream with an error that nobody listens for would end the process with a stack
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
-run(process.argv.slice(2)).then(
+const args = process.argv.slice(2);
+run(args).then(
   (code) => {
     process.exitCode = code;
   },
   (error) => {
     report(error);
-    process.exitCode = exitCodeOf(error);
+    process.exitCode = exitCodeOf(error, args);
   },
 );

@@ -18,8 +18,8 @@ Usage: convnextv2 segment PICTURES... --model SOURCE [OPTIONS]
 
 ${PICTURES_HELP}
 ${MODEL_HELP}
-  --out DIR            where to write NAME${CLASSES}, whose values are the indices of the classes, and NAME${OVERLAY},
-                       the picture with the classes as colours and a legend; default: nothing is written
+  --out DIR            where to write NAME${CLASSES}, whose values are the indices of the classes, and
+                       NAME${OVERLAY}, the picture with the classes as colours and a legend; default: nothing
 ${VIEW_HELP}
   --json               print JSON instead of a table
 ${MODEL_OPTIONS_HELP}

@@ -14,8 +14,8 @@ export const VIEW_OPTIONS = {
 
 /** Their help. */
 export const VIEW_HELP = `\
-  --slide              by windows over the picture at its own size, the mean where they overlap; default: at once, at the
-                       size that the image processor of the model gives it
+  --slide              by windows over the picture at its own size, the mean where they overlap; default: at once, at
+                       the size that the image processor of the model gives it
   --crop N             the sides of the windows, in pixels; default 512
   --stride N           from window to window; default two thirds of --crop
   --shortest-edge N    --slide brings the shorter side to this first

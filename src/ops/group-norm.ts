@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { runOp } from './op.js';
 
+/** How channels are grouped, and what is added to the variance. */
 export interface GroupNormOptions {
   /** How many groups the channels fall into, one after the other. */
   readonly groups: number;

@@ -45,7 +45,7 @@ export function* prefixesOf(names: readonly string[]): Generator<string, void, u
 /**
  * Names without a prefix, as new name to old. What stands beside the prefixed part loses as much of the prefix as it has: of
  * `model.backbone.`, `model.classifier.weight` loses `model.`. Where two names would become one, the one that loses more does,
- * and the other stays.
+ * and the other gets a name that no model has.
  */
 export function cutPrefix(names: Iterable<string>, prefix: string): ReadonlyMap<string, string> {
   const parts = prefix.split('.').slice(0, -1);
@@ -59,7 +59,7 @@ export function cutPrefix(names: Iterable<string>, prefix: string): ReadonlyMap<
   return new Map(
     cuts.map(([name, length]) => {
       const rest = name.slice(length);
-      return longest.get(rest) === length ? [rest, name] : [name, name];
+      return longest.get(rest) === length ? [rest, name] : [`beside ${prefix}: ${name}`, name];
     }),
   );
 }

@@ -49,7 +49,7 @@ describe('cli: classify', () => {
   it('says that fresh weights are untrained', async () => {
     const config = { model_type: 'convnextv2', depths: [1], hidden_sizes: [4], image_size: 32, num_labels: 3 };
     writeFileSync(join(path, 'fresh.json'), JSON.stringify(config));
-    const args = ['classify', 'chelsea.png', '--model', 'fresh.json', '--backend', 'cpu'];
+    const args = ['classify', 'chelsea.png', '--model', 'fresh.json', '--random-weights', '--backend', 'cpu'];
     const { stdout, stderr } = await convnextv2(args, path);
     expect(stdout).to.match(/LABEL_[012]\n/);
     expect(stderr[1]).to.match(/^The weights are untrained \(seed 0\): the classes mean nothing\. /);

@@ -19,9 +19,9 @@ describe('cli: arguments', () => {
   const refused: readonly (readonly [args: readonly string[], message: string])[] = [
     [
       ['--modle', 'm'],
-      'E_USAGE: --modle: wanted one of --model, --seed, --json, got --modle (did you mean "--model"?)',
+      'E_USAGE: --modle: wanted one of --model, --seed, --json, --quiet, got --modle (did you mean "--model"?)',
     ],
-    [['-x'], 'E_USAGE: -x: wanted one of --model, --seed, --json, got -x'],
+    [['-x'], 'E_USAGE: -x: wanted one of --model, --seed, --json, --quiet, got -x'],
     [['--model'], 'E_USAGE: --model: wanted a value, got none (one that begins with - as --model=VALUE)'],
     [['--seed', '-1'], 'E_USAGE: --seed: wanted a value, got none (one that begins with - as --seed=VALUE)'],
     [['--json=yes'], 'E_USAGE: --json: wanted no value, got one'],

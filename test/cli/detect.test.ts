@@ -145,7 +145,7 @@ describe('cli: detect and eval-detection', () => {
     );
     expectFailure(
       await convnextv2(['detect', 'chelsea.png', ...options, '--classes', 'cta'], path),
-      1,
+      2,
       'E_ARGUMENT: classes',
     );
     expectFailure(

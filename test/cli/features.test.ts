@@ -73,8 +73,9 @@ describe('cli: features', () => {
   it('says that fresh weights are untrained, and repeats them by their seed', async () => {
     const config = { model_type: 'convnextv2', depths: [1], hidden_sizes: [4], image_size: 32 };
     writeFileSync(join(path, 'fresh.json'), JSON.stringify(config));
+    const fresh = ['--random-weights', '--backend', 'cpu'];
     const run = (...seed: readonly string[]) =>
-      convnextv2(['features', 'chelsea.png', '--model', 'fresh.json', '--backend', 'cpu', '--json', ...seed], path);
+      convnextv2(['features', 'chelsea.png', '--model', 'fresh.json', ...fresh, '--json', ...seed], path);
     const [first, same, other] = await Promise.all([run(), run('--seed', '0'), run('--seed', '1')]);
     expect(first.stderr[1]).to.match(/^The weights are untrained \(seed 0\): .* give a model of the Hub as --model/);
     const mapsIn = ({ stdout }: typeof first) => JSON.parse(stdout).pictures[0].maps;
@@ -134,8 +135,9 @@ describe('cli: features', () => {
   it('gives the last map of a model that no backbone wrote, and pooled its pooler_output', async () => {
     const config = { model_type: 'convnextv2', depths: [1], hidden_sizes: [4], image_size: 32 };
     writeFileSync(join(path, 'whole.json'), JSON.stringify(config));
+    const fresh = ['--random-weights', '--backend', 'cpu'];
     const run = (...more: readonly string[]) =>
-      convnextv2(['features', 'chelsea.png', '--model', 'whole.json', '--backend', 'cpu', '--json', ...more], path);
+      convnextv2(['features', 'chelsea.png', '--model', 'whole.json', ...fresh, '--json', ...more], path);
     const [map, vector] = await Promise.all([run(), run('--pool')]);
     const described = ({ stdout }: typeof map) => {
       const [{ name, shape, stride }] = JSON.parse(stdout).pictures[0].maps;

@@ -75,7 +75,7 @@ describe('convnextv2 segment and eval-segmentation', () => {
     const run = (...args: string[]) => convnextv2(['segment', 'chelsea.png', '--model', 'upernet', ...args], path);
     expectFailure(await run('--crop', '128'), 2, 'E_USAGE: --crop: wanted --slide');
     expectFailure(await run('--scales', '1,x'), 2, 'E_USAGE: --scales: wanted numbers above 0');
-    expectFailure(await run('--slide', '--crop', '8'), 1, 'E_ARGUMENT: crop: wanted a whole number of at least 32');
+    expectFailure(await run('--slide', '--crop', '8'), 2, 'E_ARGUMENT: crop: wanted a whole number of at least 32');
     expectFailure(
       await convnextv2(['segment', 'chelsea.png', '--model', 'tiny'], path),
       1,

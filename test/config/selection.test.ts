@@ -114,7 +114,7 @@ describe('alignSelection', () => {
       problemOf(undefined, new Array(100_000).fill(9)),
     ]) {
       expect(problem.reference).to.match(/^out_(features|indices) must .*\.\.\.$/);
-      expect(problem.reference).to.have.length(4003);
+      expect(problem.reference).to.have.length(1000); // as every field of an error
     }
   });
 

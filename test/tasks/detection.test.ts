@@ -129,7 +129,7 @@ describe('detection pipelines', () => {
       inFolder(async (folder) => {
         writeFileSync(join(folder, 'stub.json'), JSON.stringify({ model_type: 'stub' }));
         const registry = createRegistry([stub], defaultRegistry());
-        const detect = await pipeline('object-detection', join(folder, 'stub.json'), { registry });
+        const detect = await pipeline('object-detection', join(folder, 'stub.json'), { registry, weights: 'random' });
         seen.length = 0;
         await work(detect);
         await detect.dispose();

@@ -120,7 +120,7 @@ describe('pipeline', () => {
     writeFileSync(path('fresh.json'), JSON.stringify(config));
     const scores = [];
     for (const seed of [0, 0, 1]) {
-      const classify = await pipeline('image-classification', path('fresh.json'), { seed });
+      const classify = await pipeline('image-classification', path('fresh.json'), { weights: 'random', seed });
       scores.push(await classify(path('a.png'), { topK: 1 }));
       await classify.dispose();
     }
@@ -188,7 +188,9 @@ describe('pipeline', () => {
       path('none.json'),
       JSON.stringify({ model_type: 'convnextv2', depths: [1], hidden_sizes: [4], num_labels: 0 }),
     );
-    const { code, message } = await failure(() => pipeline('image-classification', path('none.json')));
+    const { code, message } = await failure(() =>
+      pipeline('image-classification', path('none.json'), { weights: 'random' }),
+    );
     expect([code, message.endsWith('/num_labels: wanted at least one class, got 0')]).to.deep.equal(['E_CONFIG', true]);
   });
 });

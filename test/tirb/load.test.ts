@@ -20,7 +20,7 @@ const REPORT = `const report = (error) => console.log(error.code ?? error, '|', 
 /** Makes a network, runs it, and draws. */
 const USE = `
 async function use({ ConvNextV2Net, createCanvas, draw, NeuralNetwork, Rect, toNetInput }, tf) {
-  const net = new ConvNextV2Net({ seed: 1, outFeatures: ['stage1'] });
+  const net = new ConvNextV2Net({ weights: 'random', seed: 1, outFeatures: ['stage1'] });
   await net.load('convnextv2-atto');
   const picture = tf.zeros([40, 50, 3]);
   const { stage1 } = await net.forward(await toNetInput(picture), 32);
@@ -152,7 +152,7 @@ ${REPORT}\nimport('convnextv2/tirb').catch(report);`;
     const source = `import { ConvNextV2Backbone, useBackend } from 'convnextv2';\n${REPORT}
 await import('convnextv2/tirb').catch(report);
 await useBackend('cpu');
-const backbone = await ConvNextV2Backbone.fromPretrained('convnextv2-atto', { seed: 1 });
+const backbone = await ConvNextV2Backbone.fromConfig('convnextv2-atto', { seed: 1 });
 console.log(backbone.outFeatures.join());`;
     expect(await run(without, 'missing.mjs', source)).to.equal(
       'E_PEER | none | npm install tfjs-image-recognition-base@0.6\nstage4\n',

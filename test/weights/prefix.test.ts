@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import {
-  ConvNextV2Config,
   ConvNextV2ForImageClassification,
   FCOS,
   FCOSConfig,
@@ -51,7 +50,8 @@ const WEIGHTS = join(SOURCE, 'model.safetensors');
 async function logitsOf(source: string): Promise<{ logits: number[]; initialized: readonly string[] }> {
   const model = await ConvNextV2ForImageClassification.fromPretrained(source);
   const logits = tf.tidy(() => {
-    const pixels = tf.reshape(tf.linspace(-1, 1, 64 * 48 * 3), [1, 64, 48, 3]) as tf.Tensor4D;
+    const channels = model.config.numChannels;
+    const pixels = tf.reshape(tf.linspace(-1, 1, 64 * 48 * channels), [1, 64, 48, channels]) as tf.Tensor4D;
     return [...model.forward(pixels).logits.dataSync()];
   });
   model.dispose();
@@ -77,6 +77,7 @@ describe('prefixes', () => {
       ['x', 'm.b.x'],
       ['head', 'm.head'],
       ['other', 'other'],
+      ['beside m.b.: head', 'head'],
     ]);
   });
 
@@ -126,7 +127,7 @@ describe('prefixes', () => {
     });
   });
 
-  const body = new ConvNextV2Config({ depths: [1, 1, 1, 1], hiddenSizes: [4, 5, 6, 7], numLabels: 3 });
+  const body = { model_type: 'convnextv2', depths: [1, 1, 1, 1], hidden_sizes: [4, 5, 6, 7] };
   const small = { backboneConfig: body, numLabels: 3, outChannels: 4, minSize: 32, maxSize: 64 };
   const HEADS = {
     UperNet: [
@@ -289,7 +290,7 @@ describe('other classes', () => {
 
   it('of a segmenter and a detector change its class layers alone', async () => {
     await inFolder(async (folder) => {
-      const body = new ConvNextV2Config({ depths: [1, 1, 1, 1], hiddenSizes: [4, 5, 6, 7] });
+      const body = { model_type: 'convnextv2', depths: [1, 1, 1, 1], hidden_sizes: [4, 5, 6, 7] };
       const config = new MaskRCNNConfig({
         backboneConfig: body,
         numLabels: 4,

@@ -46,8 +46,8 @@ describe('renameCheckpoint', () => {
     expect([...checkpoint.tensors.keys()]).to.deep.equal(['a', 'z']);
     expect(checkpoint.storedNames!.get('a')).to.equal('module._orig_mod.y.a');
     expect(checkpoint.recognised!.slice(1, 3)).to.deep.equal([
+      "without the names of PyTorch's wrappers",
       'without the prefix module.',
-      'without the prefix _orig_mod.',
     ]);
     expect([...renameCheckpoint(checkpointOf('module.a', 'b'), []).checkpoint.tensors.keys()]).to.deep.equal([
       'module.a',

@@ -81,8 +81,7 @@ function block({
   }));
 }
 
-describe('fused calls of backend simd', function () {
-  this.timeout(20_000);
+describe('fused calls of backend simd', () => {
   before(async function () {
     if (kernels.length === 0) this.skip();
     await useBackend('cpu');

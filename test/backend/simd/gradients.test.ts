@@ -31,8 +31,7 @@ const convolutions = fc.record({
 const slope = (f: (...inputs: tf.Tensor[]) => tf.Tensor, inputs: readonly tf.Tensor[], i: number) =>
   tf.grads((...all: tf.Tensor[]) => tf.sum(tf.square(f(...all))))([...inputs])[i];
 
-describe('gradients on backend simd', function () {
-  this.timeout(120_000);
+describe('gradients on backend simd', () => {
   before(async function () {
     if (kernels.length === 0) this.skip();
     await useBackend('cpu');
@@ -192,8 +191,7 @@ describe('gradients on backend simd', function () {
   });
 });
 
-describe('products on backend simd', function () {
-  this.timeout(120_000);
+describe('products on backend simd', () => {
   before(async function () {
     if (kernels.length === 0) this.skip();
     await useBackend('cpu');

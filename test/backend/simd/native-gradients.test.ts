@@ -118,8 +118,7 @@ function* geometries(channels: readonly [number, number]): Generator<Geometry> {
 /** Around the widths of vectors, panels, and of the columns that are turned together. */
 const CHANNELS = [1, 3, 5, 8, 15, 16, 17, 33, 48, 49, 64, 65];
 
-describe('native gradients', function () {
-  this.timeout(60_000);
+describe('native gradients', () => {
   for (const native of kernels) {
     const full = (g: Geometry, tolerance = 2e-6) => {
       const [x, filter, dy] = [values(inputs(g), 1), values(taps(g) * g.channels * g.to, 2), values(outputs(g), 3)];

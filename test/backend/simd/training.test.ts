@@ -152,8 +152,7 @@ function ofLayers() {
   return model;
 }
 
-describe('a training step on backend simd', function () {
-  this.timeout(120_000);
+describe('a training step on backend simd', () => {
   before(async function () {
     if (kernels.length === 0) this.skip();
     await useBackend('simd');
