@@ -240,6 +240,11 @@ export interface CheckpointForms {
    * is for messages.
    */
   timmFields?(config: Readonly<Record<string, unknown>>, file: string): Readonly<Record<string, unknown>>;
+  /**
+   * Whether a tensor of this name, by the model's own names, would change what a model computes that has no such parameter but
+   * these: it is then another model's, and is refused where others are left unused.
+   */
+  isOfOtherLayout?(name: string, parameters: Iterable<string>): boolean;
 }
 
 /**

@@ -10,7 +10,7 @@ import {
   PretrainedConfig,
   type PretrainedConfigInit,
 } from '../../src/weights/pretrained-config.js';
-import { deriveConfig } from './derive.js';
+import { deriveConfig, isOfOtherLayout } from './derive.js';
 import { NAMINGS } from './namings.js';
 import { timmModelFields } from './timm.js';
 
@@ -58,7 +58,12 @@ export interface ConvNextConfigInit extends ConvNextV2ConfigInit {
 }
 
 /** What is known of the checkpoints of both. */
-export const CHECKPOINTS: CheckpointForms = { namings: NAMINGS, deriveConfig, timmFields: timmModelFields };
+export const CHECKPOINTS: CheckpointForms = {
+  namings: NAMINGS,
+  deriveConfig,
+  timmFields: timmModelFields,
+  isOfOtherLayout,
+};
 
 const V2 = {
   modelType: 'convnextv2',

@@ -46,6 +46,21 @@ export function deriveConfig(
   };
 }
 
+/**
+ * Whether a tensor that a model has no parameter for belongs to a network that computes otherwise: halving in the first stage, and
+ * for a model that pools, a norm at the other place or a hidden layer before the classifier.
+ */
+export function isOfOtherLayout(name: string, parameters: Iterable<string>): boolean {
+  const own = ownName(name);
+  if (own.startsWith('encoder.stages.0.downsampling_layer.')) return true;
+  const has = new Set(Array.from(parameters, ownName));
+  if (own.startsWith('pre_logits.')) return has.has('classifier.weight');
+  return (
+    (own === 'norm_pre.weight' && has.has('layernorm.weight')) ||
+    (own === 'layernorm.weight' && has.has('norm_pre.weight'))
+  );
+}
+
 /** The number of blocks of each stage; none where stages or blocks are missing in between. */
 function blocksOf(shapes: ReadonlyMap<string, readonly number[]>): readonly number[] {
   const blocks: Set<number>[] = [];

@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import type { ConvNextConfig } from '../../src/index.js';
-import { AutoModelForImageClassification, ConvNextForImageClassification } from '../../src/index.js';
+import { AutoModelForImageClassification, ConvNextConfig, ConvNextForImageClassification } from '../../src/index.js';
 import { openCheckpoint } from '../../src/weights/open-checkpoint.js';
 import { writeSafetensors } from '../../src/weights/write-safetensors.js';
 import { failure, inFolder } from '../helpers.js';
@@ -100,6 +99,20 @@ describe("timm's layouts", () => {
       const other = { architecture: 'convnext_xxlarge', model_args: { norm_eps: 1e-3 } };
       expect(await config(other)).to.include({ normEps: 1e-3, layerNormEps: 1e-3 });
     }));
+
+  it('refuses tensors that a given config has no place for', async () => {
+    const named = {
+      'patch-2': 'downsample',
+      'head-norm-first': 'norm_pre.weight',
+      'head-hidden': 'head.pre_logits.fc.weight',
+    };
+    for (const [name, tensor] of Object.entries(named)) {
+      const derived = await ConvNextConfig.fromPretrained(fixture(name));
+      const config = derived.with({ downsampleFirst: false, headNormFirst: false, headHiddenSize: 0 });
+      const source = fixture(name, 'model.safetensors');
+      await expectCode(ConvNextForImageClassification.fromPretrained(source, { config }), 'E_WEIGHTS', tensor);
+    }
+  });
 
   it('refuses tensors of other layouts', () =>
     inFolder(async (folder) => {
