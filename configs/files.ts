@@ -47,9 +47,25 @@ export interface ConvNextV2ConfigFile {
    */
   initializer_range?: number;
   /**
-   * Epsilon of the layer norm after global pooling. All other layer norms have 1e-6, whatever stands here.
+   * Epsilon of the layer norm after global pooling. All other layer norms have norm_eps.
    */
   layer_norm_eps?: number;
+  /**
+   * Epsilon of all layer norms but the one after global pooling.
+   */
+  norm_eps?: number;
+  /**
+   * Whether the last map is normalized before global pooling, as in timm with head_norm_first, and not the pooled features.
+   */
+  head_norm_first?: boolean;
+  /**
+   * Width of a hidden layer, linear with GELU, before the classifier, as in timm; 0 means none.
+   */
+  head_hidden_size?: number;
+  /**
+   * Whether the first stage halves the map, too, as in timm with patches of 2 pixels.
+   */
+  downsample_first?: boolean;
   /**
    * Probability of skipping the last block in training (stochastic depth); it rises linearly from 0 at the first.
    */
@@ -181,13 +197,29 @@ export interface ConvNextConfigFile {
    */
   initializer_range?: number;
   /**
-   * Epsilon of the layer norm after global pooling. All other layer norms have 1e-6, whatever stands here.
+   * Epsilon of the layer norm after global pooling. All other layer norms have norm_eps.
    */
   layer_norm_eps?: number;
   /**
    * What the layer scale of a new model starts at; 0 leaves the layer scale out.
    */
   layer_scale_init_value?: number;
+  /**
+   * Epsilon of all layer norms but the one after global pooling.
+   */
+  norm_eps?: number;
+  /**
+   * Whether the last map is normalized before global pooling, as in timm with head_norm_first, and not the pooled features.
+   */
+  head_norm_first?: boolean;
+  /**
+   * Width of a hidden layer, linear with GELU, before the classifier, as in timm; 0 means none.
+   */
+  head_hidden_size?: number;
+  /**
+   * Whether the first stage halves the map, too, as in timm with patches of 2 pixels.
+   */
+  downsample_first?: boolean;
   /**
    * Probability of skipping the last block in training (stochastic depth); it rises linearly from 0 at the first.
    */
@@ -1183,6 +1215,10 @@ export interface PreprocessorConfigFile {
    * How much of the resized picture's side is kept where size is below 384; null means the default.
    */
   crop_pct?: number | null;
+  /**
+   * Resizes and crops as timm does, whatever the size: center fills the size and cuts out the middle, squash does not keep the ratio of the sides, border fits the whole picture in and fills with image_mean. size may then be a height and a width. Absent or null: as transformers does. A key of this package.
+   */
+  crop_mode?: 'center' | 'squash' | 'border' | null;
   /**
    * PIL's number of the filter: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming.
    */

@@ -235,6 +235,16 @@ export interface CheckpointForms {
     tensors: ReadonlyMap<string, StoredTensor>,
     naming: string | undefined,
   ): Readonly<Record<string, unknown>> | undefined;
+  /**
+   * What timm's config.json says beyond that, under the keys of ours. Throws E_CONFIG for a network that is not built here; `file`
+   * is for messages.
+   */
+  timmFields?(config: Readonly<Record<string, unknown>>, file: string): Readonly<Record<string, unknown>>;
+  /**
+   * Whether a tensor of this name, by the model's own names, would change what a model computes that has no such parameter but
+   * these: it is then another model's, and is refused where others are left unused.
+   */
+  isOfOtherLayout?(name: string, parameters: Iterable<string>): boolean;
 }
 
 /**

@@ -8,7 +8,7 @@ import { type ModelOutput, modelOutput, tidyOutput } from '../../src/nn/outputs.
 import { checkSides, freezeStages } from '../../src/nn/stages.js';
 import { PretrainedModel } from '../../src/weights/pretrained-model.js';
 import { ConvNextConfig, type ConvNextConfigBase, ConvNextV2Config } from './config.js';
-import { type Body, convNextBody, NORM_EPSILON, runBody, sideAt, strideAt } from './network.js';
+import { type Body, convNextBody, runBody, sideAt, strideAt } from './network.js';
 
 /** What `forwardWithHiddenStates` gives. */
 export interface BackboneFields {
@@ -45,7 +45,7 @@ abstract class ConvNextBackboneBase<Config extends ConvNextConfigBase>
       return { name: this.stageNames[level], channels: this.numFeatures[level], stride: strideAt(level, config) };
     });
     this.#outputs = this.featureSpecs.map(({ name, channels }, i): { readonly level: number; readonly norm: Layer } => {
-      const options = { channels, epsilon: NORM_EPSILON, part: 'head' } as const;
+      const options = { channels, epsilon: config.normEps, part: 'head' } as const;
       if (config.outputNorms === 'none') return { level: levels[i], norm: (map) => tf.clone(map) };
       return { level: levels[i], norm: layerNorm(scope.within('hidden_states_norms').within(name), options) };
     });

@@ -10,8 +10,9 @@ import {
   PretrainedConfig,
   type PretrainedConfigInit,
 } from '../../src/weights/pretrained-config.js';
-import { deriveConfig } from './derive.js';
+import { deriveConfig, isOfOtherLayout } from './derive.js';
 import { NAMINGS } from './namings.js';
+import { timmModelFields } from './timm.js';
 
 /** What a ConvNeXt V2 config is made from; what is left out takes the reference's default. */
 export interface ConvNextV2ConfigInit extends PretrainedConfigInit {
@@ -31,6 +32,14 @@ export interface ConvNextV2ConfigInit extends PretrainedConfigInit {
   readonly initializerRange?: number;
   /** Of the norm after pooling alone. Default 1e-12. */
   readonly layerNormEps?: number;
+  /** Of all other norms. Default 1e-6. */
+  readonly normEps?: number;
+  /** Whether the last map is normalised before pooling (timm's `norm_pre`), and not the pooled features. Default false. */
+  readonly headNormFirst?: boolean;
+  /** Width of a hidden layer, linear with GELU, before the classifier (timm's `pre_logits`). Default 0: none. */
+  readonly headHiddenSize?: number;
+  /** Whether the first stage halves the map, too, as in timm with patches of 2 pixels. Default false. */
+  readonly downsampleFirst?: boolean;
   /** Stochastic depth of the last block; it grows linearly from 0 at the first. Default 0. */
   readonly dropPathRate?: number;
   /** Side of the pictures that it was trained on, in pixels. Default 224. */
@@ -49,7 +58,12 @@ export interface ConvNextConfigInit extends ConvNextV2ConfigInit {
 }
 
 /** What is known of the checkpoints of both. */
-export const CHECKPOINTS: CheckpointForms = { namings: NAMINGS, deriveConfig };
+export const CHECKPOINTS: CheckpointForms = {
+  namings: NAMINGS,
+  deriveConfig,
+  timmFields: timmModelFields,
+  isOfOtherLayout,
+};
 
 const V2 = {
   modelType: 'convnextv2',
@@ -63,6 +77,10 @@ const V2 = {
     hiddenAct: 'hidden_act',
     initializerRange: 'initializer_range',
     layerNormEps: 'layer_norm_eps',
+    normEps: 'norm_eps',
+    headNormFirst: 'head_norm_first',
+    headHiddenSize: 'head_hidden_size',
+    downsampleFirst: 'downsample_first',
     dropPathRate: 'drop_path_rate',
     imageSize: 'image_size',
     outputNorms: 'output_norms',
@@ -78,6 +96,15 @@ const V1 = {
   keys: { ...V2.keys, layerScaleInitValue: 'layer_scale_init_value' },
 } as const satisfies ConfigDefinition;
 
+/** Keys that the reference does not have, which are written only where they say something else. */
+const OWN_DEFAULTS: Readonly<Record<string, unknown>> = {
+  output_norms: 'layer',
+  norm_eps: 1e-6,
+  head_norm_first: false,
+  head_hidden_size: 0,
+  downsample_first: false,
+};
+
 /** What the configs of V1 and V2 have in common. */
 export abstract class ConvNextConfigBase extends PretrainedConfig<ConvNextConfigInit> {
   readonly numChannels: number;
@@ -88,6 +115,11 @@ export abstract class ConvNextConfigBase extends PretrainedConfig<ConvNextConfig
   readonly hiddenAct: ActivationName | Activation;
   readonly initializerRange: number;
   readonly layerNormEps: number;
+  readonly normEps: number;
+  readonly headNormFirst: boolean;
+  /** 0 where the head has no hidden layer. */
+  readonly headHiddenSize: number;
+  readonly downsampleFirst: boolean;
   readonly dropPathRate: number;
   /** 0 in V2, which has no layer scale. */
   readonly layerScaleInitValue: number;
@@ -114,6 +146,10 @@ export abstract class ConvNextConfigBase extends PretrainedConfig<ConvNextConfig
     this.hiddenAct = init.hiddenAct ?? 'gelu';
     this.initializerRange = init.initializerRange ?? 0.02;
     this.layerNormEps = init.layerNormEps ?? 1e-12;
+    this.normEps = init.normEps ?? 1e-6;
+    this.headNormFirst = init.headNormFirst ?? false;
+    this.headHiddenSize = init.headHiddenSize ?? 0;
+    this.downsampleFirst = init.downsampleFirst ?? false;
     this.dropPathRate = init.dropPathRate ?? 0;
     this.layerScaleInitValue = definition === V2 ? 0 : (init.layerScaleInitValue ?? 1e-6);
     this.imageSize = init.imageSize ?? 224;
@@ -130,9 +166,9 @@ export abstract class ConvNextConfigBase extends PretrainedConfig<ConvNextConfig
   }
 
   override toJSON(): Readonly<Record<string, unknown>> {
-    const { output_norms, ...json } = super.toJSON();
-    // no key of the reference: only where it says something
-    return { ...json, stage_names: this.stageNames, ...(this.outputNorms === 'none' && { output_norms }) };
+    const json = Object.entries(super.toJSON());
+    const said = json.filter(([key, value]) => !Object.hasOwn(OWN_DEFAULTS, key) || value !== OWN_DEFAULTS[key]);
+    return { ...Object.fromEntries(said), stage_names: this.stageNames };
   }
 
   #checkStages({ file }: ConfigOrigin): void {

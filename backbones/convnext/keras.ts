@@ -1,10 +1,10 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { Scope } from '../../src/contracts.js';
 import type { CallOptions, KerasForm, KerasPart } from '../../src/keras/form.js';
 import { KerasModel } from '../../src/keras/keras-model.js';
 import { registerLayers } from '../../src/keras/register.js';
-import { layerNorm, linear } from '../../src/nn/layers.js';
 import type { ConvNextConfig, ConvNextConfigBase, ConvNextV2Config } from './config.js';
+import { classifierLayers, pooling } from './head.js';
 import {
   type ClassifierFields,
   ConvNextForImageClassification,
@@ -22,7 +22,7 @@ export interface ClassifierCallOptions extends CallOptions {
 
 /** The stem, the stages, and the norm of each channel's mean over the last map. */
 function pooledParts(scope: Scope, config: ConvNextConfigBase): readonly KerasPart[] {
-  const { numChannels, numStages, hiddenSizes, stageNames, layerNormEps: epsilon } = config;
+  const { numChannels, numStages, hiddenSizes, stageNames } = config;
   const stages = scope.within('encoder').within('stages');
   const body = convNextBody(scope, config).map((run, level): KerasPart => {
     const before = level === 0 ? 1 : strideAt(level - 1, config);
@@ -36,11 +36,11 @@ function pooledParts(scope: Scope, config: ConvNextConfigBase): readonly KerasPa
     };
   });
   const channels = hiddenSizes[numStages - 1];
-  const norm = layerNorm(scope.within('layernorm'), { channels, epsilon });
+  const run = pooling(scope, config);
   const pooler: KerasPart = {
     name: 'pooler',
-    run: (x) => norm(tf.mean(x, [1, 2])),
-    parameters: scope.within('layernorm').parameters,
+    run: (x) => run(x as tf.Tensor4D),
+    parameters: scope.within(config.headNormFirst ? 'norm_pre' : 'layernorm').parameters,
     channels,
   };
   return [...body, pooler];
@@ -65,12 +65,11 @@ const classifierForm = <Config extends ConvNextConfigBase>(
   inputs: ['pixelValues', 'labels'],
   outputs: 1,
   parts(scope, config) {
-    const { modelType, hiddenSizes, numStages, numLabels: channels, initializerRange: deviation } = config;
-    const pooled = pooledParts(scope.within(modelType), config);
-    if (channels === 0) return pooled;
-    const inside = scope.within('classifier');
-    const run = linear(inside, { from: hiddenSizes[numStages - 1], to: channels, deviation });
-    return [...pooled, { name: 'classifier', run, parameters: inside.parameters, channels }];
+    const pooled = pooledParts(scope.within(config.modelType), config);
+    const layers = classifierLayers(scope, config).map(({ name, run, channels }): KerasPart => {
+      return { name, run: (x) => run(x as tf.Tensor2D), parameters: scope.within(name).parameters, channels };
+    });
+    return [...pooled, ...layers];
   },
 });
 

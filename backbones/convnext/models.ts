@@ -1,12 +1,12 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { Layout, Mode, Scope } from '../../src/contracts.js';
-import { type ChannelLayer, layerNorm, linear } from '../../src/nn/layers.js';
 import { inLayout } from '../../src/nn/layout.js';
 import { classificationLoss, inferProblemType, type ProblemType } from '../../src/nn/losses.js';
 import { checkForwardOptions } from '../../src/nn/mode.js';
 import { type ModelOutput, modelOutput, tidyOutput } from '../../src/nn/outputs.js';
 import { PretrainedModel } from '../../src/weights/pretrained-model.js';
 import { ConvNextConfig, type ConvNextConfigBase, ConvNextV2Config } from './config.js';
+import { classifierLayers, type Pooling, pooling } from './head.js';
 import { type Body, convNextBody, runBody, strideAt } from './network.js';
 
 /** How one call runs; without `training` it is inference. */
@@ -15,17 +15,15 @@ export interface ForwardOptions extends Partial<Mode> {
   readonly outputHiddenStates?: boolean;
 }
 
-/** What both models do: the body, then the norm of each channel's mean over the last map. */
+/** What both models do: the body, then pooling. */
 abstract class PooledModel<Config extends ConvNextConfigBase> extends PretrainedModel<Config> {
   readonly #body: Body;
-  readonly #layernorm: ChannelLayer;
+  readonly #pool: Pooling;
 
   constructor(scope: Scope, config: Config, layout: Layout | undefined, inside: Scope) {
     super(scope, config, layout);
     this.#body = convNextBody(inside, config);
-    // the one norm that the config's epsilon reaches; FCMAE checkpoints lack it
-    const options = { channels: lastOf(config.hiddenSizes), epsilon: config.layerNormEps, part: 'head' } as const;
-    this.#layernorm = layerNorm(inside.within('layernorm'), options);
+    this.#pool = pooling(inside, config);
   }
 
   protected run(pixels: tf.Tensor4D, options: ForwardOptions) {
@@ -34,7 +32,7 @@ abstract class PooledModel<Config extends ConvNextConfigBase> extends Pretrained
     const wanted = options.outputHiddenStates ?? this.config.outputHiddenStates;
     return {
       last: lastOf(maps),
-      pooled: this.#layernorm(tf.mean<tf.Tensor2D>(lastOf(maps), [1, 2])),
+      pooled: this.#pool(lastOf(maps)),
       hiddenStates: wanted ? maps.map((map) => inLayout(map, this.layout)) : undefined,
     };
   }
@@ -44,7 +42,7 @@ abstract class PooledModel<Config extends ConvNextConfigBase> extends Pretrained
 export interface ConvNextModelFields {
   /** The last stage's map [n, h, w, c], raw. */
   readonly lastHiddenState: tf.Tensor4D;
-  /** The norm of its mean over height and width [n, c]. */
+  /** The norm of its mean over height and width [n, c], or the mean of its norm: see `headNormFirst`. */
   readonly poolerOutput: tf.Tensor2D;
   /** The maps after the stem and after each stage, raw. */
   readonly hiddenStates?: readonly tf.Tensor4D[];
@@ -74,7 +72,7 @@ abstract class ConvNextModelBase<Config extends ConvNextConfigBase> extends Pool
 export interface ClassifierFields {
   /** A scalar, where labels were given. */
   readonly loss?: tf.Scalar;
-  /** [n, numLabels]; the pooled features where there are no labels. */
+  /** [n, numLabels]; where there are no labels, what a classifier would be given. */
   readonly logits: tf.Tensor2D;
   /** The maps after the stem and after each stage, raw. */
   readonly hiddenStates?: readonly tf.Tensor4D[];
@@ -82,14 +80,12 @@ export interface ClassifierFields {
 
 /** The body with a linear classifier over the pooled map. */
 abstract class ConvNextForImageClassificationBase<Config extends ConvNextConfigBase> extends PooledModel<Config> {
-  readonly #classifier: ChannelLayer | undefined;
+  readonly #head: readonly ((x: tf.Tensor2D) => tf.Tensor2D)[];
   #problemType: ProblemType | undefined;
 
   constructor(scope: Scope, config: Config, layout?: Layout) {
     super(scope, config, layout, scope.within(config.modelType));
-    const { numLabels: to, hiddenSizes, initializerRange: deviation } = config;
-    const options = { from: lastOf(hiddenSizes), to, deviation, part: 'head' } as const;
-    this.#classifier = to > 0 ? linear(scope.within('classifier'), options) : undefined;
+    this.#head = classifierLayers(scope, config).map(({ run }) => run);
     this.#problemType = config.problemType;
   }
 
@@ -103,7 +99,7 @@ abstract class ConvNextForImageClassificationBase<Config extends ConvNextConfigB
   ): ModelOutput<ClassifierFields> {
     return tidyOutput(() => {
       const { pooled, hiddenStates } = this.run(pixels, options);
-      const logits = this.#classifier?.(pooled) ?? pooled;
+      const logits = this.#head.reduce((x, layer) => layer(x), pooled);
       return modelOutput({ loss: labels == null ? undefined : this.#loss(logits, labels), logits, hiddenStates });
     });
   }

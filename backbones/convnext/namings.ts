@@ -1,6 +1,7 @@
 import type { Naming, RenamedTensor, StoredTensor } from '../../src/contracts.js';
 import { cutPrefix } from '../../src/weights/prefix.js';
 import { permuted } from '../../src/weights/strided.js';
+import { refuseTimmLayout } from './timm.js';
 
 /*
  * Whose names a checkpoint has. Each table goes from our names, which are those of transformers, to another's: {i} is a stage
@@ -22,6 +23,8 @@ const HF: Table = [
     (part) => [`${IN_BLOCK}.${part}`, `${IN_BLOCK}.${part}`] as const,
   ),
   ['layernorm.*', 'layernorm.*'],
+  ['norm_pre.*', 'norm_pre.*'],
+  ['pre_logits.*', 'pre_logits.*'],
   ['classifier.*', 'classifier.*'],
   ['hidden_states_norms.stem.*', 'hidden_states_norms.stem.*'],
   ['hidden_states_norms.stage{i+1}.*', 'hidden_states_norms.stage{i+1}.*'],
@@ -56,6 +59,8 @@ const TIMM: Table = [
   [`${IN_BLOCK}.grn.*`, 'stages.{i}.blocks.{j}.mlp.grn.*'],
   [`${IN_BLOCK}.layer_scale_parameter`, 'stages.{i}.blocks.{j}.gamma'],
   ['layernorm.*', 'head.norm.*'],
+  ['norm_pre.*', 'norm_pre.*'],
+  ['pre_logits.*', 'head.pre_logits.fc.*'],
   ['classifier.*', 'head.fc.*'],
 ];
 
@@ -150,10 +155,20 @@ interface NamingOptions {
   readonly normalise?: (name: string) => string;
   readonly form?: (own: string, tensor: StoredTensor, stored: string) => Form;
   readonly write?: Naming['write'];
+  /** Throws E_WEIGHTS for names, less the prefix, of a layout that is not built here; `patch` is the side of the stem's kernel. */
+  readonly refuse?: (names: Iterable<string>, isKnown: (name: string) => boolean, patch: number | undefined) => void;
 }
 
 /** Names by a table, under any prefix: that of the stem's convolution is cut from all names, see `cutPrefix`. */
-function naming({ name, signs, table, normalise = (name) => name, form = ownForm, write }: NamingOptions): Naming {
+function naming({
+  name,
+  signs,
+  table,
+  normalise = (name) => name,
+  form = ownForm,
+  write,
+  refuse,
+}: NamingOptions): Naming {
   return {
     name,
     read(tensors) {
@@ -169,6 +184,7 @@ function naming({ name, signs, table, normalise = (name) => name, form = ownForm
       const cut = cutPrefix(names.keys(), prefix);
       const rows = typeof table === 'function' ? table(new Set(cut.keys())) : table;
       const own = translate(rows, 'read');
+      refuse?.(cut.keys(), (name) => own(name) !== undefined, tensors.get(names.get(prefix + stem)!)!.shape[2]);
       const renamed = new Map<string, RenamedTensor>();
       for (const [name, full] of cut) {
         const [stored, found] = [names.get(full)!, own(name)];
@@ -203,7 +219,7 @@ function writeOwn(tensors: ReadonlyMap<string, StoredTensor>): ReadonlyMap<strin
   if (!names.includes('classifier.weight')) return written;
   const prefix = names.some((name) => name.includes('.grn.')) ? 'convnextv2' : 'convnext';
   const named = ({ name, shape }: RenamedTensor): RenamedTensor => {
-    return { name: name.startsWith('classifier.') ? name : `${prefix}.${name}`, shape };
+    return { name: /^(classifier|pre_logits)\./.test(name) ? name : `${prefix}.${name}`, shape };
   };
   return new Map(Array.from(written, ([full, tensor]) => [full, named(tensor)]));
 }
@@ -279,6 +295,7 @@ export const NAMINGS: readonly Naming[] = [
     signs: ['stem.0.weight', 'stages.0.blocks.0.conv_dw.weight'],
     table: TIMM,
     normalise: (name) => name.replace(/(^|\.)(stem|stages)_(\d+)\./, '$1$2.$3.'), // features_only
+    refuse: refuseTimmLayout,
     write: writer(TIMM, timmShape),
   }),
   naming({

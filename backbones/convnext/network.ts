@@ -18,9 +18,6 @@ import {
 import { checkPixels } from '../../src/nn/layout.js';
 import type { ConvNextConfigBase } from './config.js';
 
-/** Of every norm but the one after pooling (`layer_norm_eps`); written out in the reference, too. */
-export const NORM_EPSILON = 1e-6;
-
 interface BlockOptions {
   readonly channels: number;
   /** The probability of stochastic depth, and which block of the network this is. */
@@ -37,9 +34,9 @@ function convNextBlock(
   config: ConvNextConfigBase,
   { channels, dropRate, index }: BlockOptions,
 ): FusedLayer {
-  const { modelType, hiddenAct, initializerRange: deviation, layerScaleInitValue } = config;
+  const { modelType, hiddenAct, initializerRange: deviation, layerScaleInitValue, normEps: epsilon } = config;
   const dwconv = depthwiseConv(scope.within('dwconv'), { channels, kernel: 7, padding: 3, deviation });
-  const norm = layerNorm(scope.within('layernorm'), { channels, epsilon: NORM_EPSILON });
+  const norm = layerNorm(scope.within('layernorm'), { channels, epsilon });
   const pwconv1 = linear(scope.within('pwconv1'), { from: channels, to: 4 * channels, deviation });
   const act = activation(hiddenAct);
   const grn =
@@ -54,31 +51,33 @@ function convNextBlock(
 /** Patches of the picture to the channels of the first stage, and a norm. */
 function stem(
   scope: Scope,
-  { numChannels: from, hiddenSizes: [to], patchSize, initializerRange }: ConvNextConfigBase,
+  { numChannels: from, hiddenSizes: [to], patchSize, initializerRange, normEps: epsilon }: ConvNextConfigBase,
 ): Layer {
   const patches = { from, to, kernel: patchSize, stride: patchSize, deviation: initializerRange };
   const conv = conv2d(scope.within('patch_embeddings'), patches);
-  const norm = layerNorm(scope.within('layernorm'), { channels: to, epsilon: NORM_EPSILON });
+  const norm = layerNorm(scope.within('layernorm'), { channels: to, epsilon });
   return fused('convnextStem', [{ parts: { conv, norm }, formula: 'sequence' }]);
 }
 
 /** Half the size and other channels, the norm first. */
-function downsampling(scope: Scope, from: number, to: number, deviation: number): Layer {
-  const norm = layerNorm(scope.within(0), { channels: from, epsilon: NORM_EPSILON });
+function downsampling(
+  scope: Scope,
+  { hiddenSizes, initializerRange: deviation, normEps: epsilon }: ConvNextConfigBase,
+  i: number,
+): Layer {
+  const [from, to] = [hiddenSizes[Math.max(0, i - 1)], hiddenSizes[i]];
+  const norm = layerNorm(scope.within(0), { channels: from, epsilon });
   const conv = conv2d(scope.within(1), { from, to, kernel: 2, stride: 2, deviation });
   return fused('convnextDownsampling', [{ parts: { norm, conv }, formula: 'sequence' }]);
 }
 
-/** Stage `i` (0 the first after the stem): blocks at one size, with downsampling before all but the first stage's. */
+/** Stage `i` (0 the first after the stem): blocks at one size, with downsampling before them but, as a rule, the first stage's. */
 function stage(scope: Scope, config: ConvNextConfigBase, i: number): Layer {
-  const { depths, hiddenSizes, dropPathRate, initializerRange } = config;
+  const { depths, hiddenSizes, dropPathRate, downsampleFirst } = config;
   const channels = hiddenSizes[i];
   const before = depths.slice(0, i).reduce((sum, depth) => sum + depth, 0);
   const all = depths.reduce((sum, depth) => sum + depth, 0);
-  const down =
-    i === 0
-      ? identity
-      : downsampling(scope.within('downsampling_layer'), hiddenSizes[i - 1], channels, initializerRange);
+  const down = i === 0 && !downsampleFirst ? identity : downsampling(scope.within('downsampling_layer'), config, i);
   const blocks = Array.from({ length: depths[i] }, (_, j) => {
     const index = before + j;
     const dropRate = (dropPathRate * index) / Math.max(1, all - 1); // linspace(0, dropPathRate, all)
@@ -124,13 +123,14 @@ export function runBody(
   return maps.slice(1);
 }
 
+/** How often a map is halved between the stem and this level: 0 is the stem itself. */
+const halvings = (level: number, { downsampleFirst }: ConvNextConfigBase): number =>
+  level === 0 ? 0 : level - (downsampleFirst ? 0 : 1);
+
 /** The side of the map after the stem (`level` 0) or a stage, for a picture of this side: every convolution floors. */
-export function sideAt(level: number, side: number, { patchSize }: ConvNextConfigBase): number {
-  let length = Math.floor(side / patchSize);
-  for (let i = 1; i < level; i++) length = Math.floor(length / 2);
-  return length;
-}
+export const sideAt = (level: number, side: number, config: ConvNextConfigBase): number =>
+  Math.floor(Math.floor(side / config.patchSize) / 2 ** halvings(level, config));
 
 /** Pixels of the picture per cell, after the stem (`level` 0) or a stage. */
-export const strideAt = (level: number, { patchSize }: ConvNextConfigBase): number =>
-  patchSize * 2 ** Math.max(0, level - 1);
+export const strideAt = (level: number, config: ConvNextConfigBase): number =>
+  config.patchSize * 2 ** halvings(level, config);

@@ -1,10 +1,10 @@
 import { ConvNextV2Error } from '../errors.js';
-import { centerCrop } from './center-crop.js';
+import { centerCrop, centerCropAsTimm, roundHalfToEven } from './center-crop.js';
 import { convertRgb } from './convert-rgb.js';
 import { checkPixels, type ImageLimits } from './limits.js';
 import { resizePil } from './pil-resize.js';
 import type { RawImage } from './raw-image.js';
-import { type ImageProcessorSettings, SQUASH_FROM } from './settings.js';
+import { type CropMode, type ImageProcessorSettings, SQUASH_FROM } from './settings.js';
 
 /**
  * The steps that keep bytes: to RGB, resize, crop. Throws E_LIMIT where what they make is beyond `maxPixels`, as a
@@ -18,7 +18,7 @@ export function resizeAndCrop(
 ): RawImage {
   const { doConvertRgb, doResize, doCenterCrop, cropSize } = settings;
   let image = doConvertRgb ? convertRgb(picture) : picture;
-  if (doResize) image = resize(image, settings, limits, name);
+  if (doResize) image = (settings.cropMode ? resizeAsTimm : resize)(image, settings, limits, name);
   if (doCenterCrop) image = crop(image, cropSize!.height!, cropSize!.width!, limits, name);
   return image;
 }
@@ -36,6 +36,39 @@ function resize(
   checkPixels(`${name}, resized`, height, width, limits);
   const resized = resizePil(image, height, width, resample);
   return side < SQUASH_FROM ? crop(resized, side, side, limits, name) : resized;
+}
+
+/**
+ * As timm's transforms for evaluation do: each side of the size by `cropPct`, rounded down, is what the picture is resized to or
+ * fitted to; then the middle is cut out.
+ */
+function resizeAsTimm(
+  image: RawImage,
+  { size, cropPct, cropMode, resample, imageMean }: ImageProcessorSettings,
+  limits: Required<ImageLimits>,
+  name: string,
+): RawImage {
+  const sides = [size.height ?? size.shortestEdge!, size.width ?? size.shortestEdge!];
+  const [height, width] = timmSides(
+    [image.height, image.width],
+    sides.map((side) => Math.floor(side / cropPct)),
+    cropMode!,
+  );
+  checkPixels(`${name}, resized`, height, width, limits);
+  checkPixels(`${name}, cropped`, sides[0], sides[1], limits);
+  const means = typeof imageMean === 'number' ? [imageMean] : imageMean;
+  const fill = cropMode === 'border' ? means.map((mean) => roundHalfToEven(255 * mean)) : [0];
+  return centerCropAsTimm(resizePil(image, height, width, resample), sides[0], sides[1], fill);
+}
+
+/** What a picture's [height, width] become; one of no pixels, where timm fails, becomes 1. */
+function timmSides(from: readonly number[], to: readonly number[], mode: CropMode): readonly number[] {
+  if (mode === 'squash') return to;
+  // torchvision rounds the longer side down, timm itself to the nearest
+  if (mode === 'center' && to[0] === to[1]) return from.map((side) => Math.trunc((to[0] * side) / Math.min(...from)));
+  const ratios = from.map((side, i) => side / to[i]);
+  const ratio = mode === 'border' ? Math.max(...ratios) : Math.min(...ratios);
+  return from.map((side) => Math.max(1, roundHalfToEven(side / ratio)));
 }
 
 function crop(image: RawImage, height: number, width: number, limits: Required<ImageLimits>, name: string): RawImage {

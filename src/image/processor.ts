@@ -8,6 +8,7 @@ import { type ImageLimits, readLimits } from './limits.js';
 import type { PilFilter } from './pil-resize.js';
 import { resizeAndCrop } from './preprocess.js';
 import {
+  type CropMode,
   type ImageProcessorOptions,
   type ImageProcessorSettings,
   otherKeys,
@@ -31,6 +32,7 @@ export class ConvNextImageProcessor implements ImageProcessorSettings {
   declare readonly doResize: boolean;
   declare readonly size: PixelSize;
   declare readonly cropPct: number;
+  declare readonly cropMode: CropMode | undefined;
   declare readonly resample: PilFilter;
   declare readonly doCenterCrop: boolean;
   declare readonly cropSize: PixelSize | undefined;

@@ -23,6 +23,12 @@ export interface ImageProcessorOptions {
   readonly size?: number | PixelSize;
   /** Default 0.875. */
   readonly cropPct?: number;
+  /**
+   * Resizes by `size / cropPct` and crops as timm does, whatever the size, which may then be a height and a width: `center` keeps
+   * the ratio of the sides and cuts out the middle, `squash` does not keep it, `border` fits the whole picture in and fills what is
+   * left with the mean. Default: as transformers does.
+   */
+  readonly cropMode?: CropMode;
   /** PIL's filter, by name or number. Default bicubic. */
   readonly resample?: PilFilter | number;
   /** Cuts out the middle (once more), to `cropSize`, with zeros around where the picture is smaller. Default false. */
@@ -39,6 +45,9 @@ export interface ImageProcessorOptions {
   readonly imageStd?: number | readonly number[];
 }
 
+/** How timm resizes and crops. */
+export type CropMode = 'center' | 'squash' | 'border';
+
 /** From this size on pictures are squashed to a square, below it the middle is cut out; the reference's own threshold. */
 export const SQUASH_FROM = 384;
 
@@ -48,6 +57,7 @@ export interface ImageProcessorSettings {
   readonly doResize: boolean;
   readonly size: PixelSize;
   readonly cropPct: number;
+  readonly cropMode: CropMode | undefined;
   readonly resample: PilFilter;
   readonly doCenterCrop: boolean;
   readonly cropSize: PixelSize | undefined;
@@ -63,6 +73,7 @@ const KEYS = {
   doResize: 'do_resize',
   size: 'size',
   cropPct: 'crop_pct',
+  cropMode: 'crop_mode',
   resample: 'resample',
   doCenterCrop: 'do_center_crop',
   cropSize: 'crop_size',
@@ -125,6 +136,7 @@ export function readSettings(json: unknown, file: string): ImageProcessorSetting
     doResize: do_resize ?? false,
     size: readSize(config.size ?? 384, 'shortest'),
     cropPct: config.crop_pct ?? 0.875,
+    cropMode: config.crop_mode ?? undefined,
     resample: PIL_FILTERS[config.resample ?? 3],
     doCenterCrop: config.do_center_crop ?? false,
     cropSize: config.crop_size == null ? undefined : readSize(config.crop_size, 'square'),
@@ -167,14 +179,17 @@ export function readSize(size: FileSize, number: 'shortest' | 'square'): PixelSi
   return Object.fromEntries(entries.filter(([, value]) => value != null));
 }
 
-function sizeProblems({ doResize, size, cropPct }: ImageProcessorSettings, file: string): readonly Problem[] {
+function sizeProblems({ doResize, size, cropPct, cropMode }: ImageProcessorSettings, file: string): readonly Problem[] {
   if (!doResize) return [];
   const { shortestEdge, height, width } = size;
-  if (shortestEdge == null || height != null || width != null) {
-    return [{ path: `${file}: /size`, wanted: 'a shortest_edge, and no height or width', got: show(size) }];
+  const hasSides = cropMode !== undefined && height != null && width != null;
+  if (hasSides ? shortestEdge != null : shortestEdge == null || height != null || width != null) {
+    const wanted = `a shortest_edge, and no height or width${cropMode ? ', or a height and a width alone' : ''}`;
+    return [{ path: `${file}: /size`, wanted, got: show(size) }];
   }
-  if (shortestEdge >= SQUASH_FROM || shortestEdge / cropPct >= 1) return [];
-  const wanted = `at most shortest_edge, ${shortestEdge}, of which nothing would be left`;
+  const least = shortestEdge ?? Math.min(height!, width!);
+  if ((!cropMode && least >= SQUASH_FROM) || least / cropPct >= 1) return [];
+  const wanted = `at most the size, ${least}, of which nothing would be left`;
   return [{ path: `${file}: /crop_pct`, wanted, got: show(cropPct) }];
 }
 

@@ -44,7 +44,13 @@ export async function openConfigured(
       const { checkpoint: renamed, naming } = renameCheckpoint(checkpoint, form.namings, options.format);
       const derived = form.deriveConfig(renamed.tensors, naming);
       if (!derived) continue;
-      const config = isForeign ? { ...derived, ...timmConfigFields(opened.config) } : derived;
+      const config = isTimmConfig(opened.config)
+        ? {
+            ...derived,
+            ...form.timmFields?.({ ...opened.config }, opened.origin.file),
+            ...timmConfigFields(opened.config),
+          }
+        : derived;
       return { ...opened, config, origin: { ...opened.origin, unknownKeys: 'keep' } };
     }
   } finally {

@@ -21,6 +21,8 @@ export interface FillOptions {
    * made. What has another shape there is initialized anew, unless `strict` is `model` or `all`.
    */
   readonly ownShapes?: ReadonlyMap<string, readonly number[]>;
+  /** Whether a tensor that the model has no parameter for shows that it is another model's. Default: none does. */
+  readonly isOfOtherLayout?: (name: string, parameters: Iterable<string>) => boolean;
   /** Called after each tensor. */
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -34,10 +36,11 @@ export interface FillOptions {
 export async function fillParameters(
   parameters: ReadonlyMap<string, DeclaredParameter>,
   checkpoint: Checkpoint | undefined,
-  { prefix, strict = 'body', seed = anySeed(), ownShapes, onProgress }: FillOptions = {},
+  { prefix, strict = 'body', seed = anySeed(), ownShapes, isOfOtherLayout = () => false, onProgress }: FillOptions = {},
 ): Promise<LoadReport> {
   const plan = match(parameters, checkpoint, prefix, ownShapes);
-  if (checkpoint) refuse(differences(plan, checkpoint, strict));
+  const isForeign = (name: string) => isOfOtherLayout(name, parameters.keys());
+  if (checkpoint) refuse(differences(plan, checkpoint, strict, isForeign));
   const nonFinite: string[] = [];
   const total = [...parameters.values()].reduce((bytes, { size }) => bytes + 4 * size, 0);
   let done = 0;
@@ -75,6 +78,8 @@ interface Plan {
   readonly matches: readonly Match[];
   /** By the names of the file. */
   readonly unused: readonly string[];
+  /** The same by the model's own names. */
+  readonly unusedOwn: readonly string[];
 }
 
 /** PyTorch's batch norms count batches, whole numbers that nothing is computed with: files hold them, and no model here does. */
@@ -106,7 +111,7 @@ function match(
       ? { ...found, state: 'new', got: `${got}, of a model for other classes`, isReplaced }
       : { ...found, state: 'mis-shaped', got };
   });
-  return { matches, unused: [...unused].map(storedName) };
+  return { matches, unused: [...unused].map(storedName), unusedOwn: [...unused] };
 }
 
 /** The names that a parameter may have in a checkpoint: with the prefix of task models, and without it. */
@@ -160,7 +165,12 @@ const MAX_COMPARISONS = 1_000_000;
 const comparable = (missing: number, names: readonly string[]): readonly string[] =>
   missing * names.length > MAX_COMPARISONS ? [] : names;
 
-function differences({ matches, unused }: Plan, checkpoint: Checkpoint, strict: Strict): Problem[] {
+function differences(
+  { matches, unused, unusedOwn }: Plan,
+  checkpoint: Checkpoint,
+  strict: Strict,
+  isForeign: (name: string) => boolean,
+): Problem[] {
   if (strict === 'none') return [];
   const at = (name: string) => where(checkpoint.path, name);
   if (matches.every(({ state }) => state === 'new')) {
@@ -187,6 +197,14 @@ function differences({ matches, unused }: Plan, checkpoint: Checkpoint, strict: 
       got,
       suggestion: didYouMean(name, candidates),
     })),
+    ...unused
+      .filter((_, i) => isForeign(unusedOwn[i]))
+      .map((name) => ({
+        path: at(name),
+        wanted: 'tensors of the network that the config describes',
+        got: 'one of another layout',
+        suggestion: 'leave out the option config, or correct config.json',
+      })),
     ...(strict === 'all'
       ? unused.map((name) => ({
           path: at(name),

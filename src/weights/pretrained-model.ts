@@ -244,7 +244,7 @@ export async function buildModel<C, M>(
   try {
     const own = [...scope.parameters.keys()].flatMap((name) => namesOf(name, kind.prefix));
     const renamed = checkpoint && renameCheckpoint(checkpoint, kind.checkpoints?.namings ?? [], options.format, own);
-    const filling = { ...options, prefix: kind.prefix };
+    const filling = { ...options, prefix: kind.prefix, isOfOtherLayout: kind.checkpoints?.isOfOtherLayout };
     const report = await fillParameters(scope.parameters, renamed?.checkpoint, filling);
     PretrainedModel.introduce(model, report, opened);
     return { model, report };

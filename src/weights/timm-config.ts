@@ -13,14 +13,14 @@ export function isTimmConfig(json: unknown): json is TimmConfig {
 /** Keys of transformers' config.json that follow from timm's: the picture's size, and the names of the classes. */
 export function timmConfigFields(config: TimmConfig): Readonly<Record<string, unknown>> {
   const { label_names, label_descriptions } = Object(config);
-  const size = sizeOf(config);
+  const [height, width] = sidesOf(config) ?? [];
   const labels = Array.isArray(label_names) && label_names.every((name) => typeof name === 'string') ? label_names : [];
   const describe = (name: string): string => {
     const found: unknown = Object.hasOwn(Object(label_descriptions), name) && Object(label_descriptions)[name];
     return typeof found === 'string' ? found : name;
   };
   return {
-    ...(size !== undefined && { image_size: size }),
+    ...(height !== undefined && { image_size: height === width ? height : [height, width] }),
     ...(labels.length > 0 && { id2label: Object.fromEntries(labels.map((name, i) => [i, describe(name)])) }),
   };
 }
@@ -35,20 +35,31 @@ const RESAMPLE: Readonly<Record<string, number>> = {
   hamming: 5,
 };
 
-/** The preprocessor_config.json of transformers that prepares pictures as timm's config says. */
+/** ImageNet's means and deviations: what timm takes where its config has none. */
+const MEAN = [0.485, 0.456, 0.406];
+const STD = [0.229, 0.224, 0.225];
+
+/**
+ * The preprocessor_config.json that prepares pictures as timm's config says, with timm's defaults. It is for `input_size`, as in
+ * `resolve_model_data_config`: `test_input_size` and `test_crop_pct` are what timm takes only where it is asked to.
+ */
 export function timmPreprocessor(config: TimmConfig): Readonly<Record<string, unknown>> {
-  const { mean, std, crop_pct, interpolation } = Object(config.pretrained_cfg);
+  const { mean, std, crop_pct, crop_mode, interpolation } = Object(config.pretrained_cfg);
+  const [height, width] = sidesOf(config) ?? [224, 224];
+  const filter = interpolation || 'bicubic';
   return {
-    size: { shortest_edge: sizeOf(config) ?? 224 },
-    ...(Array.isArray(mean) && { image_mean: mean }),
-    ...(Array.isArray(std) && { image_std: std }),
-    ...(typeof crop_pct === 'number' && { crop_pct }),
-    ...(Object.hasOwn(RESAMPLE, interpolation) && { resample: RESAMPLE[interpolation] }),
+    size: height === width ? { shortest_edge: height } : { height, width },
+    crop_pct: crop_pct || 0.875,
+    crop_mode: crop_mode || 'center',
+    resample: Object.hasOwn(RESAMPLE, filter) ? RESAMPLE[filter] : filter, // what no filter is called is refused when it is read
+    image_mean: mean ?? MEAN,
+    image_std: std ?? STD,
   };
 }
 
-function sizeOf({ pretrained_cfg }: TimmConfig): number | undefined {
+/** The [height, width] of the pictures. */
+function sidesOf({ pretrained_cfg }: TimmConfig): readonly [number, number] | undefined {
   const { input_size } = Object(pretrained_cfg); // [channels, height, width]
-  const side: unknown = Array.isArray(input_size) ? input_size.at(-1) : undefined;
-  return Number.isInteger(side) ? (side as number) : undefined;
+  const sides: readonly unknown[] = Array.isArray(input_size) ? input_size.slice(-2) : [];
+  return sides.length === 2 && sides.every(Number.isInteger) ? (sides as [number, number]) : undefined;
 }

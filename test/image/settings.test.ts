@@ -7,6 +7,7 @@ const DEFAULTS = {
   doResize: true,
   size: { shortestEdge: 384 },
   cropPct: 0.875,
+  cropMode: undefined,
   resample: 'bicubic',
   doCenterCrop: false,
   cropSize: undefined,
