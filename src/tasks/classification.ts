@@ -34,7 +34,11 @@ export async function openClassificationPipeline(
   const { config } = model;
   if (config.numLabels < 1) {
     model.dispose();
-    throw new ConvNextV2Error('E_CONFIG', { path: `${source}: /num_labels`, wanted: 'at least one class', got: '0' });
+    if (options.weights === 'random') {
+      throw new ConvNextV2Error('E_CONFIG', { path: `${source}: /num_labels`, wanted: 'at least one class', got: '0' });
+    }
+    const wanted = 'a model with a classifier: classifier.weight, classifier.bias';
+    throw new ConvNextV2Error('E_WEIGHTS', { path: `${source}`, wanted, got: 'one without, of 0 classes' });
   }
   return makePipeline<readonly ClassScore[], ClassifyOptions, ImageClassifier['config']>({
     async *run(pictures, given) {

@@ -60,5 +60,6 @@ export async function openConfigured(
     path: checkpoint.path,
     wanted: 'a config.json beside the weights, or tensors whose names and shapes tell what the model is',
     got: `neither; there are ${[...checkpoint.tensors.keys()].slice(0, 3).join(', ') || 'no tensors'}`,
+    suggestion: 'name its config by the option config, such as upernet_convnextv2-tiny; on the command line --config',
   });
 }

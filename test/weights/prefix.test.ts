@@ -180,6 +180,20 @@ describe('weights that are missing', () => {
     });
   });
 
+  it('stop a task where no config says what is missing', async () => {
+    await inFolder(async (folder) => {
+      const file = join(folder, 'body.safetensors');
+      await renamed(WEIGHTS, file, (name) => (name.startsWith('classifier.') ? undefined : name));
+      const { code, wanted } = await failure(() => pipeline('image-classification', file));
+      expect([code, wanted]).to.deep.equal([
+        'E_WEIGHTS',
+        'a model with a classifier: classifier.weight, classifier.bias',
+      ]);
+      const { suggestion } = await failure(() => pipeline('semantic-segmentation', file));
+      expect(suggestion).to.contain('--config');
+    });
+  });
+
   it('stop a task that needs the norm after pooling as well', async () => {
     await inFolder(async (folder) => {
       copyFileSync(join(SOURCE, 'config.json'), join(folder, 'config.json'));
