@@ -69,6 +69,8 @@ describe('prefixes', () => {
   it('are few, whatever a file holds', () => {
     const hostile = Array.from({ length: 2000 }, (_, i) => `${'p.'.repeat(i % 50)}${i}.x`);
     expect([...prefixesOf(hostile)].length).to.be.at.most(24);
+    const wide = Array.from({ length: 2000 }, (_, i) => `${i % 20}.a.b.c.d.${i}`); // 20 of each length
+    expect([...prefixesOf(wide)]).to.have.length(24);
   });
 
   it('are cut as far as names have them; two names do not become one', () => {
@@ -155,6 +157,23 @@ describe('prefixes', () => {
       });
     });
   }
+});
+
+describe("a prefix before another's names", () => {
+  before(() => useBackend('cpu'));
+
+  it('is taken off as well', async () => {
+    await inFolder(async (folder) => {
+      const source = golden('upernet-convnextv2');
+      copyFileSync(join(source, 'config.json'), join(folder, 'config.json'));
+      await renamed(join(source, 'model.safetensors'), join(folder, 'model.safetensors'), (name) => {
+        return `model.${name.replace('.batch_norm.', '.bn.').replace('_head.classifier.', '_head.conv_seg.')}`;
+      });
+      const model = await UperNetForSemanticSegmentation.fromPretrained(folder, { strict: 'all' });
+      expect(model.report.recognised.slice(1)).to.deep.equal(['without the prefix model.', 'names of mm']);
+      model.dispose();
+    });
+  });
 });
 
 describe('weights that are missing', () => {
