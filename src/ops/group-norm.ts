@@ -1,15 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { runOp } from './op.js';
 
-/** How channels are grouped, and what is added to the variance. */
+/** How group norm normalizes. */
 export interface GroupNormOptions {
   /** How many groups the channels fall into, one after the other. */
   readonly groups: number;
+  /** Added to the variance. */
   readonly epsilon: number;
 }
 
 /**
- * Group norm (Wu and He 2018), as torch.nn.GroupNorm: each picture's channels normalised in `groups` by their mean and biased variance,
+ * Group norm (Wu and He 2018), as torch.nn.GroupNorm: each picture's channels normalized in `groups` by their mean and biased variance,
  * times gamma, plus beta. x: [n, h, w, c]; gamma, beta: [c]. Kernels: `ConvNextV2GroupNorm` { x, gamma, beta } and
  * `ConvNextV2GroupNormGrad` { x, gamma, dy } to [dx, dgamma, dbeta], both with { groups, epsilon }.
  */
@@ -20,7 +21,7 @@ export function groupNorm(x: tf.Tensor4D, gamma: tf.Tensor, beta: tf.Tensor, opt
     save([x, gamma]);
     return {
       value: runOp('ConvNextV2GroupNorm', { x, gamma, beta }, attributes, () => {
-        const { normed } = normalise(x, options);
+        const { normed } = normalize(x, options);
         return tf.add(tf.mul(tf.reshape(normed, x.shape), gamma), beta);
       }),
       gradFunc: (dy: tf.Tensor, [x, gamma]: tf.Tensor[]) =>
@@ -41,7 +42,7 @@ function grouped(x: tf.Tensor, groups: number): tf.Tensor4D {
 /** The mean over the positions and channels of each group. */
 const groupMean = (x: tf.Tensor): tf.Tensor => tf.mean(x, [1, 3], true);
 
-function normalise(x: tf.Tensor4D, { groups, epsilon }: GroupNormOptions) {
+function normalize(x: tf.Tensor4D, { groups, epsilon }: GroupNormOptions) {
   const parts = grouped(x, groups);
   const centred = tf.sub(parts, groupMean(parts));
   const scale = tf.rsqrt(tf.add(groupMean(tf.square(centred)), epsilon));
@@ -49,7 +50,7 @@ function normalise(x: tf.Tensor4D, { groups, epsilon }: GroupNormOptions) {
 }
 
 function gradient(x: tf.Tensor4D, gamma: tf.Tensor, dy: tf.Tensor, options: GroupNormOptions): tf.Tensor[] {
-  const { normed, scale } = normalise(x, options);
+  const { normed, scale } = normalize(x, options);
   const slope = grouped(tf.mul(dy, gamma), options.groups);
   const along = tf.mul(normed, groupMean(tf.mul(slope, normed)));
   const dx = tf.mul(tf.sub(tf.sub(slope, groupMean(slope)), along), scale);
