@@ -1,0 +1,37 @@
+import { copyFile, mkdtemp, readFile, writeFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AutoBackbone, AutoConfig, AutoImageProcessor, AutoModelForImageClassification, convertCheckpoint, useBackend } from '../src/index.js';
+import { readSafetensors } from '../src/weights/checkpoint.js';
+import { toBytes } from '../src/weights/dtypes.js';
+import { safetensorsFile } from './helpers.js';
+await useBackend('cpu');
+const g = (n: string) => `test/golden/timm-${n}`;
+const tryIt = async (label: string, f: () => Promise<any>) => { try { console.log(label.padEnd(38), JSON.stringify(await f())?.slice(0, 330)); } catch (e) { console.log(label.padEnd(38), 'ERR', String(e).slice(0, 330).replaceAll('\n', ' ')); } };
+const folder = async (from: string, change: (c: any) => any, add: Record<string, number[]> = {}, drop: RegExp = /^$/) => {
+  const dir = await mkdtemp(join(tmpdir(), 'gap-'));
+  const path = join(g(from), 'model.safetensors');
+  const t: any = readSafetensors(await readFile(path), path);
+  for (const k of [...t.keys()]) if (drop.test(k)) t.delete(k);
+  for (const [k, shape] of Object.entries(add)) t.set(k, { shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) });
+  let end = 0; const header: any = {}; const parts: any[] = [];
+  for (const [k, { shape, data }] of t) { header[k] = { dtype: 'F32', shape, data_offsets: [end, end += 4 * data.length] }; parts.push(toBytes('F32', data)); }
+  await writeFile(join(dir, 'model.safetensors'), safetensorsFile(header, Buffer.concat(parts)));
+  const c = change(JSON.parse(await readFile(join(g(from), 'config.json'), 'utf8')));
+  if (c) await writeFile(join(dir, 'config.json'), JSON.stringify(c));
+  return dir;
+};
+const proc = async (d: string) => { const { size, cropMode, cropPct, imageMean } = await AutoImageProcessor.fromPretrained(d) as any; return { size, cropMode, cropPct, imageMean }; };
+await tryIt('flat legacy config', async () => proc(await folder('v1', (c) => ({ architecture: 'convnext_tiny', num_classes: 5, ...c.pretrained_cfg, input_size: [3, 288, 288], crop_mode: 'squash', mean: [0.5, 0.5, 0.5] }))));
+await tryIt('flat legacy labels', async () => (await AutoConfig.fromPretrained(await folder('v1', (c) => ({ architecture: 'convnext_tiny', ...c.pretrained_cfg, labels: ['a', 'b', 'c', 'd', 'e'] }))) as any).id2label);
+await tryIt('labels in pretrained_cfg', async () => (await AutoConfig.fromPretrained(await folder('v1', (c) => ({ ...c, pretrained_cfg: { ...c.pretrained_cfg, label_names: ['a', 'b', 'c', 'd', 'e'] } }))) as any).id2label);
+await tryIt('custom head: backbone', async () => (await AutoBackbone.fromPretrained(await folder('v1', () => undefined, { 'head.0.weight': [5, 10], 'head.0.bias': [5] }, /^head/))).stageNames);
+await tryIt('custom head.fc Sequential: backbone', async () => (await AutoBackbone.fromPretrained(await folder('v1', () => undefined, { 'head.fc.0.weight': [5, 10], 'head.fc.0.bias': [5] }, /^head.fc/))).stageNames);
+await tryIt('null args', async () => (await AutoConfig.fromPretrained(await folder('v1', (c) => ({ ...c, model_args: { norm_eps: null, act_layer: null, global_pool: null, conv_bias: null, kernel_sizes: null } }))) as any).normEps);
+await tryIt('tag in architecture', async () => (await AutoConfig.fromPretrained(await folder('v1', (c) => ({ ...c, architecture: 'convnext_xxlarge.clip_laion2b_soup', model_args: undefined }))) as any).normEps);
+await tryIt('crop_mode unknown', async () => proc(await folder('v1', (c) => ({ ...c, pretrained_cfg: { crop_mode: 'squish' } }))));
+await tryIt('interpolation random', async () => proc(await folder('v1', (c) => ({ ...c, pretrained_cfg: { interpolation: 'random' } }))));
+await tryIt('unknown arg', async () => (await AutoConfig.fromPretrained(await folder('v1', (c) => ({ ...c, model_args: { drop_pathrate: 1 } }))) as any).normEps);
+await tryIt('head_norm_first arg false on hnf arch', async () => (await AutoModelForImageClassification.fromPretrained(await folder('v1', (c) => ({ ...c, architecture: 'convnext_tiny_hnf', model_args: { head_norm_first: false } }))) as any).config.headNormFirst);
+await tryIt('patch 8', async () => (await AutoConfig.fromPretrained(await folder('v1', (c) => c, { 'stem.0.weight': [4, 3, 8, 8] }))));
+for (const n of ['patch-2', 'head-norm-first', 'head-hidden', 'v1']) for (const naming of ['fb', 'timm', 'hf']) await tryIt(`convert ${n} ${naming}`, async () => { const d = await mkdtemp(join(tmpdir(), 'gap-')); const r = await convertCheckpoint(g(n), d, { naming }); let back = ''; try { back = String(Object.keys(Object((await AutoModelForImageClassification.fromPretrained(d, { strict: 'model' }))).length)) + ' opens'; } catch (e) { back = String(e).slice(0, 160); } return { leftOut: r.leftOut, tensors: r.tensors, back }; });
