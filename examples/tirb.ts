@@ -24,7 +24,7 @@ import {
 const PICTURES = 'examples/pictures';
 const [source] = process.argv.slice(2);
 
-const detector = new DetectorNet({ seed: 1 });
+const detector = new DetectorNet(source ? {} : { weights: 'random', seed: 1 });
 mkdirSync('out', { recursive: true });
 if (source) {
   await detector.load(source);
@@ -60,7 +60,7 @@ writeFileSync('out/tirb.png', await canvas.encode('png'));
 console.log('wrote out/tirb.png');
 detector.dispose();
 
-const net = new ConvNextV2Net({ outFeatures: ['stage3'], seed: 1 });
+const net = new ConvNextV2Net({ outFeatures: ['stage3'], weights: 'random', seed: 1 });
 await net.load('convnextv2-atto');
 const names = ['chelsea.png', 'coffee.png', 'rocket.jpg'];
 const input = await toNetInput(names.map((name) => `${PICTURES}/${name}`));

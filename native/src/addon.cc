@@ -166,7 +166,7 @@ napi_value gelu(napi_env env, napi_callback_info info) {
 
 // suppress(boxes [n, 4], order [count], groups [n], threshold, most, kept [count])
 napi_value suppress(napi_env env, napi_callback_info info) {
-  Call call(env, info);
+  Call call(env, info, KEPT);
   long length = 0, count = 0;
   const float *boxes = call.floats(0, -1, &length);
   const int32_t *order = call.ints(1, -1, &count), *groups = call.ints(2, length / 4);

@@ -40,16 +40,16 @@ const MEAN = [0.485, 0.456, 0.406];
 const STD = [0.229, 0.224, 0.225];
 
 /**
- * The preprocessor_config.json that prepares pictures as timm's config says, with timm's defaults. It is for `input_size`, as in
- * `resolve_model_data_config`: `test_input_size` and `test_crop_pct` are what timm takes only where it is asked to.
+ * The preprocessor_config.json that prepares pictures as timm's config says, with timm's defaults: for `input_size` and `crop_pct`,
+ * or where `useTestSize` asks for them for `test_input_size` and `test_crop_pct`, as in `resolve_model_data_config`.
  */
-export function timmPreprocessor(config: TimmConfig): Readonly<Record<string, unknown>> {
-  const { mean, std, crop_pct, crop_mode, interpolation } = Object(config.pretrained_cfg);
-  const [height, width] = sidesOf(config) ?? [224, 224];
+export function timmPreprocessor(config: TimmConfig, useTestSize = false): Readonly<Record<string, unknown>> {
+  const { mean, std, crop_pct, test_crop_pct, crop_mode, interpolation } = Object(config.pretrained_cfg);
+  const [height, width] = (useTestSize && sidesOf(config, 'test_input_size')) || sidesOf(config) || [224, 224];
   const filter = interpolation || 'bicubic';
   return {
     size: height === width ? { shortest_edge: height } : { height, width },
-    crop_pct: crop_pct || 0.875,
+    crop_pct: (useTestSize && test_crop_pct) || crop_pct || 0.875,
     crop_mode: crop_mode || 'center',
     resample: Object.hasOwn(RESAMPLE, filter) ? RESAMPLE[filter] : filter, // what no filter is called is refused when it is read
     image_mean: mean ?? MEAN,
@@ -58,8 +58,11 @@ export function timmPreprocessor(config: TimmConfig): Readonly<Record<string, un
 }
 
 /** The [height, width] of the pictures. */
-function sidesOf({ pretrained_cfg }: TimmConfig): readonly [number, number] | undefined {
-  const { input_size } = Object(pretrained_cfg); // [channels, height, width]
-  const sides: readonly unknown[] = Array.isArray(input_size) ? input_size.slice(-2) : [];
+function sidesOf(
+  { pretrained_cfg }: TimmConfig,
+  key: 'input_size' | 'test_input_size' = 'input_size',
+): readonly [number, number] | undefined {
+  const size: unknown = Object(pretrained_cfg)[key]; // [channels, height, width]
+  const sides: readonly unknown[] = Array.isArray(size) ? size.slice(-2) : [];
   return sides.length === 2 && sides.every(Number.isInteger) ? (sides as [number, number]) : undefined;
 }
