@@ -1,7 +1,6 @@
 import { ConvNextV2Error, didYouMean, show } from '../errors.js';
-import type { HubOptions } from '../weights/hub/settings.js';
 import { checkOptions } from '../weights/pretrained-options.js';
-import { openPreprocessor } from '../weights/source.js';
+import { openPreprocessor, type PreprocessorOptions } from '../weights/source.js';
 import { ConvNextImageProcessor } from './processor.js';
 import { SEGFORMER_NAMES, SegformerImageProcessor } from './segformer-processor.js';
 
@@ -21,7 +20,7 @@ export const AutoImageProcessor = {
    */
   async fromPretrained(
     source: string | URL,
-    options?: HubOptions,
+    options?: PreprocessorOptions,
   ): Promise<ConvNextImageProcessor | SegformerImageProcessor> {
     checkOptions(options ?? {});
     const { json, file } = await openPreprocessor(source, options);

@@ -1,8 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { ensureBackend } from '../backend/use-backend.js';
-import type { HubOptions } from '../weights/hub/settings.js';
 import { checkOptions } from '../weights/pretrained-options.js';
-import { openPreprocessor, savePreprocessor } from '../weights/source.js';
+import { openPreprocessor, type PreprocessorOptions, savePreprocessor } from '../weights/source.js';
 import type { ImageSource } from './image-source.js';
 import { type ImageLimits, readLimits } from './limits.js';
 import type { PilFilter } from './pil-resize.js';
@@ -59,7 +58,7 @@ export class ConvNextImageProcessor implements ImageProcessorSettings {
    * From a folder or a model of the Hub with a preprocessor_config.json, the file itself, or the name of a shipped config
    * (ImageNet's at its size). Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG, E_NETWORK.
    */
-  static async fromPretrained(source: string | URL, options?: HubOptions): Promise<ConvNextImageProcessor> {
+  static async fromPretrained(source: string | URL, options?: PreprocessorOptions): Promise<ConvNextImageProcessor> {
     checkOptions(options ?? {});
     const { json, file } = await openPreprocessor(source, options);
     return ConvNextImageProcessor.fromJSON(json, file);

@@ -51,6 +51,7 @@ export const OPTIONS = [
   'strict',
   'subfolder',
   'token',
+  'useTestSize',
   'weights',
 ] as const satisfies readonly (keyof PretrainedOptions)[];
 

@@ -21,7 +21,15 @@ export interface SourceOptions extends CheckpointOptions, HubOptions {
   readonly format?: string;
   /** In place of the source's own config, for weights that come without one: a config, or a source of one, as a shipped name. */
   readonly config?: string | URL | { toJSON(): Readonly<Record<string, unknown>> };
+  /**
+   * Whether pictures are prepared at the test size of timm's config.json (`test_input_size`, `test_crop_pct`), where it has one, as
+   * timm's validation does. Default false: at the input size, as on timm's model cards.
+   */
+  readonly useTestSize?: boolean;
 }
+
+/** How the preprocessor of a source is found and read. */
+export type PreprocessorOptions = HubOptions & Pick<SourceOptions, 'useTestSize'>;
 
 /** What a source name led to: a config, what goes with it, and a checkpoint where it has one. */
 export interface ModelSource {
@@ -105,7 +113,7 @@ async function fromRepository(id: string, { file }: Repository, options: SourceO
   const config = await file(CONFIG);
   const preprocessor = await file(PREPROCESSOR);
   return {
-    ...(await readConfigs(config, preprocessor, id)),
+    ...(await readConfigs(config, preprocessor, id, options)),
     async openCheckpoint() {
       for (const name of WEIGHTS) {
         const path = await file(name);
@@ -140,20 +148,27 @@ async function fromConfigFile(file: string): Promise<ModelSource> {
 async function fromFolder(folder: string, weights: string, options: SourceOptions): Promise<ModelSource> {
   const there = async (name: string) => ((await kindOf(join(folder, name))) ? join(folder, name) : undefined);
   return {
-    ...(await readConfigs(await there(CONFIG), await there(PREPROCESSOR), weights)),
+    ...(await readConfigs(await there(CONFIG), await there(PREPROCESSOR), weights, options)),
     openCheckpoint: () => openCheckpoint(weights, { key: options.key }),
   };
 }
 
 /** The config and the preprocessor of weights, where they have any; `weights` is for messages. */
-async function readConfigs(config: string | undefined, preprocessor: string | undefined, weights: string) {
+async function readConfigs(
+  config: string | undefined,
+  preprocessor: string | undefined,
+  weights: string,
+  options: SourceOptions,
+) {
   const own = preprocessor === undefined ? undefined : { json: await readJsonFile(preprocessor), file: preprocessor };
   if (config === undefined) {
     const origin = { file: weights, unknownKeys: 'keep' } as const;
     return { config: undefined, origin, preprocessor: own };
   }
   const found = await fromConfigFile(config);
-  const ofTimm = isTimmConfig(found.config) ? { json: timmPreprocessor(found.config), file: config } : undefined;
+  const ofTimm = isTimmConfig(found.config)
+    ? { json: timmPreprocessor(found.config, options), file: config }
+    : undefined;
   return { ...found, preprocessor: own ?? ofTimm };
 }
 
@@ -219,7 +234,7 @@ export async function openPreprocessor(
   }
   const { config, origin, preprocessor } = await openSource('path' in found ? found.path : source, options);
   if (preprocessor) return preprocessor;
-  if (isTimmConfig(config)) return { json: timmPreprocessor(config), file: origin.file };
+  if (isTimmConfig(config)) return { json: timmPreprocessor(config, options), file: origin.file };
   // a JSON file that is no model's config can only be meant as the preprocessor's own, whatever its name
   const { model_type, image_size } = Object(config);
   if (model_type === undefined && config !== undefined) return { json: config, file: origin.file };
