@@ -17,6 +17,7 @@ import { detector, fpn, rpn, transform } from './families/detectors.js';
 import { imageProcessor, pilResize } from './families/image.js';
 import { miou } from './families/metrics.js';
 import { backbone, classifier, convNextV1, model } from './families/models.js';
+import { timm, timmTransform } from './families/timm.js';
 import { upernet } from './families/upernet.js';
 
 /** What the project computes so far, by the goldens' names. */
@@ -30,6 +31,8 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   'image-processor': imageProcessor,
   'pil-resize': pilResize,
   upernet,
+  timm,
+  'timm-transform': timmTransform,
   'coco-eval': cocoEval,
   miou,
   'coco-rle': cocoRle,

@@ -25,7 +25,7 @@ export async function imageProcessor(folder: string, spec: Case): Promise<string
 }
 
 /** A picture of [height, width, channels] as pixel_values of [1, channels, height, width]. */
-async function bytesOf(path: string): Promise<ReadonlyMap<string, Values>> {
+export async function bytesOf(path: string): Promise<ReadonlyMap<string, Values>> {
   const { data, height, width, channels } = await decodeImage(path, { mode: 'as-is' });
   const plane = height * width;
   const planes = data.map((_, i) => data[(i % plane) * channels + Math.floor(i / plane)]);
