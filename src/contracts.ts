@@ -214,9 +214,10 @@ export interface Naming {
   readonly backbonePrefix?: string;
   /**
    * The tensors as the model calls them, by the names that they have in a checkpoint; what means nothing to the model is left
-   * out. Undefined where these are not names of this kind.
+   * out. Undefined where these are not names of this kind. Throws E_WEIGHTS where they are, and of a layout that the model does not
+   * compute; `file` is for the message.
    */
-  read(tensors: ReadonlyMap<string, StoredTensor>): ReadonlyMap<string, RenamedTensor> | undefined;
+  read(tensors: ReadonlyMap<string, StoredTensor>, file?: string): ReadonlyMap<string, RenamedTensor> | undefined;
   /** The way back: what this naming calls the model's tensors, by the model's names. A naming need not have it. */
   write?(tensors: ReadonlyMap<string, StoredTensor>): ReadonlyMap<string, RenamedTensor>;
 }

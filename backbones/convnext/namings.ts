@@ -1,139 +1,10 @@
 import type { Naming, RenamedTensor, StoredTensor } from '../../src/contracts.js';
+import { ConvNextV2Error } from '../../src/errors.js';
 import { cutPrefix } from '../../src/weights/prefix.js';
+import { where } from '../../src/weights/safetensors.js';
 import { permuted } from '../../src/weights/strided.js';
+import { FACEBOOK, HF, mmTable, type Table, TIMM, TORCHVISION, timmTable, translate } from './name-tables.js';
 import { refuseTimmLayout } from './timm.js';
-
-/*
- * Whose names a checkpoint has. Each table goes from our names, which are those of transformers, to another's: {i} is a stage
- * (0 the first after the stem), {j} a block; a name that ends with * stands for .weight and .bias. The first row that fits wins.
- */
-
-type Table = readonly (readonly [own: string, other: string])[];
-
-const IN_BLOCK = 'encoder.stages.{i}.layers.{j}';
-const DOWNSAMPLING = 'encoder.stages.{i}.downsampling_layer';
-const STEM: readonly [conv: string, norm: string] = ['embeddings.patch_embeddings.*', 'embeddings.layernorm.*'];
-
-const HF: Table = [
-  [STEM[0], STEM[0]],
-  [STEM[1], STEM[1]],
-  [`${DOWNSAMPLING}.0.*`, `${DOWNSAMPLING}.0.*`],
-  [`${DOWNSAMPLING}.1.*`, `${DOWNSAMPLING}.1.*`],
-  ...['dwconv.*', 'layernorm.*', 'pwconv1.*', 'pwconv2.*', 'grn.*', 'layer_scale_parameter'].map(
-    (part) => [`${IN_BLOCK}.${part}`, `${IN_BLOCK}.${part}`] as const,
-  ),
-  ['layernorm.*', 'layernorm.*'],
-  ['norm_pre.*', 'norm_pre.*'],
-  ['pre_logits.*', 'pre_logits.*'],
-  ['classifier.*', 'classifier.*'],
-  ['hidden_states_norms.stem.*', 'hidden_states_norms.stem.*'],
-  ['hidden_states_norms.stage{i+1}.*', 'hidden_states_norms.stage{i+1}.*'],
-];
-
-/** facebookresearch/ConvNeXt and ConvNeXt-V2. */
-const FACEBOOK: Table = [
-  [STEM[0], 'downsample_layers.0.0.*'],
-  [STEM[1], 'downsample_layers.0.1.*'],
-  [`${DOWNSAMPLING}.0.*`, 'downsample_layers.{i}.0.*'],
-  [`${DOWNSAMPLING}.1.*`, 'downsample_layers.{i}.1.*'],
-  [`${IN_BLOCK}.dwconv.*`, 'stages.{i}.{j}.dwconv.*'],
-  [`${IN_BLOCK}.layernorm.*`, 'stages.{i}.{j}.norm.*'],
-  [`${IN_BLOCK}.pwconv1.*`, 'stages.{i}.{j}.pwconv1.*'],
-  [`${IN_BLOCK}.pwconv2.*`, 'stages.{i}.{j}.pwconv2.*'],
-  [`${IN_BLOCK}.grn.weight`, 'stages.{i}.{j}.grn.gamma'],
-  [`${IN_BLOCK}.grn.bias`, 'stages.{i}.{j}.grn.beta'],
-  [`${IN_BLOCK}.layer_scale_parameter`, 'stages.{i}.{j}.gamma'],
-  ['layernorm.*', 'norm.*'],
-  ['classifier.*', 'head.*'],
-];
-
-const TIMM: Table = [
-  [STEM[0], 'stem.0.*'],
-  [STEM[1], 'stem.1.*'],
-  [`${DOWNSAMPLING}.0.*`, 'stages.{i}.downsample.0.*'],
-  [`${DOWNSAMPLING}.1.*`, 'stages.{i}.downsample.1.*'],
-  [`${IN_BLOCK}.dwconv.*`, 'stages.{i}.blocks.{j}.conv_dw.*'],
-  [`${IN_BLOCK}.layernorm.*`, 'stages.{i}.blocks.{j}.norm.*'],
-  [`${IN_BLOCK}.pwconv1.*`, 'stages.{i}.blocks.{j}.mlp.fc1.*'],
-  [`${IN_BLOCK}.pwconv2.*`, 'stages.{i}.blocks.{j}.mlp.fc2.*'],
-  [`${IN_BLOCK}.grn.*`, 'stages.{i}.blocks.{j}.mlp.grn.*'],
-  [`${IN_BLOCK}.layer_scale_parameter`, 'stages.{i}.blocks.{j}.gamma'],
-  ['layernorm.*', 'head.norm.*'],
-  ['norm_pre.*', 'norm_pre.*'],
-  ['pre_logits.*', 'head.pre_logits.fc.*'],
-  ['classifier.*', 'head.fc.*'],
-];
-
-/** OpenMMLab: mmpretrain, mmdetection, mmsegmentation. */
-const MM_BODY: Table = FACEBOOK.slice(0, -2).map(([own, other]) => [
-  own,
-  other.replace('.dwconv.', '.depthwise_conv.').replace('.pwconv', '.pointwise_conv'),
-]);
-
-/** A classifier has one norm, the last; a detector's or segmenter's backbone has one for each of its maps. */
-const MM_CLASSIFIER: Table = [...MM_BODY, ['layernorm.*', 'norm3.*'], ['classifier.*', 'head.fc.*']];
-const MM_BACKBONE: Table = [...MM_BODY, ['hidden_states_norms.stage{i+1}.*', 'norm{i}.*']];
-
-/** torchvision, which has V1 alone. */
-const TORCHVISION: Table = [
-  [STEM[0], 'features.0.0.*'],
-  [STEM[1], 'features.0.1.*'],
-  [`${DOWNSAMPLING}.0.*`, 'features.{2i}.0.*'],
-  [`${DOWNSAMPLING}.1.*`, 'features.{2i}.1.*'],
-  [`${IN_BLOCK}.dwconv.*`, 'features.{2i+1}.{j}.block.0.*'],
-  [`${IN_BLOCK}.layernorm.*`, 'features.{2i+1}.{j}.block.2.*'],
-  [`${IN_BLOCK}.pwconv1.*`, 'features.{2i+1}.{j}.block.3.*'],
-  [`${IN_BLOCK}.pwconv2.*`, 'features.{2i+1}.{j}.block.5.*'],
-  [`${IN_BLOCK}.layer_scale_parameter`, 'features.{2i+1}.{j}.layer_scale'],
-  ['layernorm.*', 'classifier.0.*'],
-  ['classifier.*', 'classifier.2.*'],
-];
-
-/** How the numbers in a name count stages: [how many to a stage, where they begin]. */
-const COUNTS: Readonly<Record<string, readonly [number, number]>> = {
-  '{i}': [1, 0],
-  '{i+1}': [1, 1],
-  '{2i}': [2, 0],
-  '{2i+1}': [2, 1],
-};
-const PLACE = /\{j\}|\{2?i(?:\+1)?\}/;
-
-/** Reads a name by a row's one side, and writes it by the other. */
-function translator([from, to]: readonly [string, string]): (name: string) => string | undefined {
-  const places = from.match(new RegExp(PLACE, 'g')) ?? [];
-  const source = from
-    .split(PLACE)
-    .map((part) => part.replaceAll('.', '\\.').replace('*', '(weight|bias)'))
-    .join('(\\d{1,3})');
-  const pattern = new RegExp(`^${source}$`);
-  return (name) => {
-    const found = pattern.exec(name);
-    if (!found) return undefined;
-    let [stage, block] = [0, 0];
-    for (const [at, place] of places.entries()) {
-      const number = Number(found[at + 1]);
-      if (place === '{j}') block = number;
-      else stage = (number - COUNTS[place][1]) / COUNTS[place][0];
-    }
-    if (!Number.isInteger(stage) || stage < 0) return undefined;
-    const filled = to.replace(new RegExp(PLACE, 'g'), (place) =>
-      String(place === '{j}' ? block : stage * COUNTS[place][0] + COUNTS[place][1]),
-    );
-    return filled.replace('*', found.at(-1)!);
-  };
-}
-
-/** A function from the names of one side of a table to those of the other. */
-function translate(table: Table, direction: 'read' | 'write'): (name: string) => string | undefined {
-  const rows = table.map(([own, other]) => translator(direction === 'read' ? [other, own] : [own, other]));
-  return (name) => {
-    for (const row of rows) {
-      const found = row(name);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  };
-}
 
 /** A tensor on its way to our form: its name, and what its values have to go through. */
 type Form = Omit<RenamedTensor, 'name'>;
@@ -156,7 +27,19 @@ interface NamingOptions {
   readonly form?: (own: string, tensor: StoredTensor, stored: string) => Form;
   readonly write?: Naming['write'];
   /** Throws E_WEIGHTS for names, less the prefix, of a layout that is not built here; `patch` is the side of the stem's kernel. */
-  readonly refuse?: (names: Iterable<string>, isKnown: (name: string) => boolean, patch: number | undefined) => void;
+  readonly refuse?: typeof refuseTimmLayout;
+}
+
+/** Throws E_WEIGHTS for blocks with the response norm of V2 and the layer scale of V1: no network here has both. */
+function refuseBothScales(renamed: ReadonlyMap<string, RenamedTensor>, file: string): void {
+  const named = [...renamed];
+  const [scale] = named.find(([, { name }]) => name.endsWith('.layer_scale_parameter')) ?? [];
+  if (scale === undefined || !named.some(([, { name }]) => name.includes('.grn.'))) return;
+  throw new ConvNextV2Error('E_WEIGHTS', {
+    path: where(file, scale),
+    wanted: 'a layer scale (V1) or a response norm (V2), not both',
+    got: 'both',
+  });
 }
 
 /** Names by a table, under any prefix: that of the stem's convolution is cut from all names, see `cutPrefix`. */
@@ -171,7 +54,7 @@ function naming({
 }: NamingOptions): Naming {
   return {
     name,
-    read(tensors) {
+    read(tensors, file = name) {
       const names = new Map([...tensors.keys()].map((stored) => [normalise(stored), stored]));
       const [stem, block] = signs;
       const isPrefix = (prefix: string) => (prefix === '' || prefix.endsWith('.')) && names.has(prefix + block);
@@ -184,12 +67,13 @@ function naming({
       const cut = cutPrefix(names.keys(), prefix);
       const rows = typeof table === 'function' ? table(new Set(cut.keys())) : table;
       const own = translate(rows, 'read');
-      refuse?.(cut.keys(), (name) => own(name) !== undefined, tensors.get(names.get(prefix + stem)!)!.shape[2]);
+      refuse?.(cut.keys(), (name) => own(name) !== undefined, tensors.get(names.get(prefix + stem)!)!.shape[2], file);
       const renamed = new Map<string, RenamedTensor>();
       for (const [name, full] of cut) {
         const [stored, found] = [names.get(full)!, own(name)];
         if (found !== undefined) renamed.set(stored, { name: found, ...form(found, tensors.get(stored)!, stored) });
       }
+      refuseBothScales(renamed, file);
       return renamed;
     },
     write,
@@ -198,15 +82,32 @@ function naming({
 
 type ShapeOf = (own: string, shape: readonly number[], width: number) => readonly number[];
 
-/** What a table calls our tensors, the prefix of a task model aside, and the shapes that they then have. */
-function writer(table: Table, shapeOf: ShapeOf = ownShape): NonNullable<Naming['write']> {
+/**
+ * What a table calls our tensors, the prefix of a task model aside, and the shapes that they then have. Throws E_ARGUMENT where it
+ * has no name for a layer of the network; output norms and what is not ours are left out.
+ */
+function writer(called: string, table: Table, shapeOf: ShapeOf = ownShape): NonNullable<Naming['write']> {
   const other = translate(table, 'write');
+  const isOurs = translate(HF, 'write');
   return (tensors) => {
     const width = [...tensors].find(([name]) => ownName(name) === 'embeddings.layernorm.weight')?.[1].shape[0] ?? 0;
     const renamed = new Map<string, RenamedTensor>();
+    const used = new Set<string>();
     for (const [full, { shape }] of tensors) {
-      const name = other(ownName(full));
-      if (name !== undefined) renamed.set(full, { name, shape: shapeOf(ownName(full), shape, width) });
+      const own = ownName(full);
+      const name = other(own);
+      const isNamed = name !== undefined && !used.has(name);
+      if (!isNamed && isOurs(own) !== undefined && !own.startsWith('hidden_states_norms.')) {
+        throw new ConvNextV2Error('E_ARGUMENT', {
+          path: 'naming',
+          wanted: `one that has names for all layers of the model, such as ${own}`,
+          got: called,
+          suggestion: 'hf and timm have them',
+        });
+      }
+      if (name === undefined) continue;
+      used.add(name);
+      renamed.set(full, { name, shape: shapeOf(own, shape, width) });
     }
     return renamed;
   };
@@ -214,7 +115,7 @@ function writer(table: Table, shapeOf: ShapeOf = ownShape): NonNullable<Naming['
 
 /** As transformers has it: in a classifier's checkpoint all but the classifier has a prefix. */
 function writeOwn(tensors: ReadonlyMap<string, StoredTensor>): ReadonlyMap<string, RenamedTensor> {
-  const written = writer(HF)(tensors);
+  const written = writer('hf', HF)(tensors);
   const names = [...written.values()].map(({ name }) => name);
   if (!names.includes('classifier.weight')) return written;
   const prefix = names.some((name) => name.includes('.grn.')) ? 'convnextv2' : 'convnext';
@@ -281,7 +182,7 @@ export const NAMINGS: readonly Naming[] = [
     name: 'fb',
     signs: [FACEBOOK_STEM, 'stages.0.0.dwconv.weight'],
     table: FACEBOOK,
-    write: writer(FACEBOOK),
+    write: writer('fb', FACEBOOK),
   }),
   naming({
     name: 'fcmae',
@@ -293,16 +194,15 @@ export const NAMINGS: readonly Naming[] = [
   naming({
     name: 'timm',
     signs: ['stem.0.weight', 'stages.0.blocks.0.conv_dw.weight'],
-    table: TIMM,
+    table: timmTable,
     normalise: (name) => name.replace(/(^|\.)(stem|stages)_(\d+)\./, '$1$2.$3.'), // features_only
     refuse: refuseTimmLayout,
-    write: writer(TIMM, timmShape),
+    write: writer('timm', TIMM, timmShape),
   }),
   naming({
     name: 'mm',
     signs: [FACEBOOK_STEM, 'stages.0.0.depthwise_conv.weight'],
-    table: (names) =>
-      names.has('norm0.weight') || names.has('norm1.weight') || names.has('norm2.weight') ? MM_BACKBONE : MM_CLASSIFIER,
+    table: mmTable,
   }),
   naming({
     name: 'torchvision',

@@ -1,4 +1,5 @@
 import { ConvNextV2Error, type Problem, show } from '../../src/errors.js';
+import { where } from '../../src/weights/safetensors.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -38,8 +39,8 @@ const isOneOf =
 /** Arguments that this network has one value for, or a few: what is wanted, and whether a value is that. */
 const BUILT: Readonly<Record<string, readonly [wanted: string, isBuilt: (value: unknown) => boolean]>> = {
   stem_type: ['patch', isOneOf('patch')],
-  norm_layer: ['layernorm, layernorm2d, or null', isOneOf('layernorm', 'layernorm2d', null)],
-  norm_eps: ['a positive number, or null', (value) => value === null || (Number.isFinite(value) && Number(value) > 0)],
+  norm_layer: ['layernorm or layernorm2d', isOneOf('layernorm', 'layernorm2d')],
+  norm_eps: ['a positive number', (value) => Number.isFinite(value) && Number(value) > 0],
   act_layer: [`one of ${Object.keys(ACTIVATIONS).join(', ')}`, isOneOf(...Object.keys(ACTIVATIONS))],
   kernel_sizes: ['7', (value) => [value].flat().every((side) => side === 7)],
   output_stride: ['32', isOneOf(32)],
@@ -52,9 +53,10 @@ const BUILT: Readonly<Record<string, readonly [wanted: string, isBuilt: (value: 
  * network that is not built here, with all that there are; `file` is for messages.
  */
 export function timmModelFields(config: Fields, file: string): Fields {
-  const architecture = String(config.architecture);
+  const [architecture] = String(config.architecture).split('.'); // less its tag: convnext_xxlarge.clip_laion2b_soup
   const own: Fields = Object.hasOwn(ARCHITECTURES, architecture) ? ARCHITECTURES[architecture] : {};
-  const given: Fields = Object(config.model_args);
+  // an argument that is null is not given, as in timm
+  const given: Fields = withoutNull(Object(config.model_args));
   const problems = (args: Fields, at: string): readonly Problem[] =>
     Object.entries(args).flatMap(([name, value]) => {
       if (TOLD.includes(name)) return [];
@@ -65,11 +67,10 @@ export function timmModelFields(config: Fields, file: string): Fields {
       return isBuilt(value) ? [] : [{ path: `${at}/${name}`, wanted, got: show(value) }];
     });
   const implied = Object.fromEntries(Object.entries(own).filter(([name]) => !Object.hasOwn(given, name)));
-  const { global_pool } = config;
   const found = [
     ...problems(implied, `${file}: /architecture: ${architecture}`),
     ...problems(given, `${file}: /model_args`),
-    ...problems(global_pool === undefined ? {} : { global_pool }, `${file}: `),
+    ...problems(withoutNull({ global_pool: config.global_pool }), `${file}: `),
   ];
   if (found.length > 0) throw new ConvNextV2Error('E_CONFIG', found);
   const { norm_eps, act_layer, head_norm_first } = { ...own, ...given };
@@ -79,6 +80,9 @@ export function timmModelFields(config: Fields, file: string): Fields {
     ...(head_norm_first === true && { head_norm_first }),
   };
 }
+
+const withoutNull = (args: object): Fields =>
+  Object.fromEntries(Object.entries(args).filter(([, value]) => value != null));
 
 /** The epsilons of timm's network of these depths, where it has others than the rest. */
 export function timmEpsilons(depths: readonly number[]): Fields {
@@ -91,34 +95,28 @@ const DILATED_FROM = 8;
 
 /**
  * Throws E_WEIGHTS where tensors, by timm's names, are those of a network that is not built here: stems that overlap, norms with
- * running means, blocks of V2 with the layer scale of V1, stages of patches so large that timm dilates them. `isKnown` tells the names that are.
+ * running means, stages of patches so large that timm dilates them. A head of one's own is none of its business. `isKnown` tells
+ * the names that are; `file` is for messages.
  */
 export function refuseTimmLayout(
   names: Iterable<string>,
   isKnown: (name: string) => boolean,
   patch: number | undefined,
+  file: string,
 ): void {
   const all = [...names];
-  const unknown = all.filter((name) => /^(?:stem|stages|norm_pre|head)\./.test(name) && !isKnown(name));
+  const unknown = all.filter((name) => /^(?:stem|stages|norm_pre)\./.test(name) && !isKnown(name));
   if (unknown.length > 0) {
     throw new ConvNextV2Error('E_WEIGHTS', {
-      path: unknown.slice(0, 3).join(', '),
-      wanted: "timm's ConvNeXt with a stem of patches, layer norms and a classifier",
+      path: `${file}: ${unknown.slice(0, 3).join(', ')}`,
+      wanted: "timm's ConvNeXt with a stem of patches and layer norms",
       got: 'tensors of another layout of timm',
       suggestion: 'overlapping stems (stem_type) and other norms (norm_layer) are not built here',
     });
   }
-  const scale = all.find((name) => /^stages\..*\.gamma$/.test(name));
-  if (scale !== undefined && all.some((name) => name.includes('.mlp.grn.'))) {
-    throw new ConvNextV2Error('E_WEIGHTS', {
-      path: scale,
-      wanted: 'a layer scale (V1) or a response norm (V2), not both',
-      got: 'both',
-    });
-  }
   if (patch !== undefined && patch >= DILATED_FROM) {
     throw new ConvNextV2Error('E_WEIGHTS', {
-      path: 'stem.0.weight',
+      path: where(file, 'stem.0.weight'),
       wanted: `patches of fewer than ${DILATED_FROM} pixels: with larger ones timm dilates its convolutions`,
       got: String(patch),
     });

@@ -16,9 +16,10 @@ export function withBackbones(
   const namings = forms!.namings.map((naming): Naming => {
     return {
       name: naming.name,
-      read(tensors) {
-        const head = naming.read(tensors);
-        return head && new Map([...head, ...readBackbone(tensors, naming.backbonePrefix ?? prefix, prefix, inner)]);
+      read(tensors, file) {
+        const head = naming.read(tensors, file);
+        const backbone = () => readBackbone(tensors, naming.backbonePrefix ?? prefix, prefix, inner, file);
+        return head && new Map([...head, ...backbone()]);
       },
     };
   });
@@ -30,6 +31,7 @@ function readBackbone(
   prefix: string,
   ownPrefix: string,
   namings: readonly Naming[],
+  file: string | undefined,
 ): Iterable<readonly [string, RenamedTensor]> {
   const own = new Map(
     [...tensors].flatMap(([name, tensor]) =>
@@ -37,7 +39,7 @@ function readBackbone(
     ),
   );
   for (const naming of namings) {
-    const found = naming.read(own);
+    const found = naming.read(own, file);
     if (found) {
       return Array.from(
         found,

@@ -96,7 +96,7 @@ function recognize(
   for (const prefix of prefixesOf([...tensors.keys()])) {
     const stripped = strip(tensors, prefix);
     for (const naming of asked) {
-      const read = naming.read(stripped);
+      const read = naming.read(stripped, path);
       if (read) return { naming, prefix, tensors: read };
     }
   }

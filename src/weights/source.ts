@@ -27,7 +27,15 @@ export interface SourceOptions extends CheckpointOptions, PreprocessorOptions {
   readonly format?: string;
   /** In place of the source's own config, for weights that come without one: a config, or a source of one, as a shipped name. */
   readonly config?: string | URL | { toJSON(): Readonly<Record<string, unknown>> };
+  /**
+   * Whether pictures are prepared at the test size of timm's config.json (`test_input_size`, `test_crop_pct`), where it has one, as
+   * timm's validation does. Default false: at the input size, as on timm's model cards.
+   */
+  readonly useTestSize?: boolean;
 }
+
+/** How the preprocessor of a source is found and read. */
+export type PreprocessorOptions = HubOptions & Pick<SourceOptions, 'useTestSize'>;
 
 /** What a source name led to: a config, what goes with it, and a checkpoint where it has one. */
 export interface ModelSource {
@@ -156,7 +164,7 @@ async function readConfigs(
   config: string | undefined,
   preprocessor: string | undefined,
   weights: string,
-  { useTestSize }: PreprocessorOptions,
+  options: SourceOptions,
 ) {
   const own = preprocessor === undefined ? undefined : { json: await readJsonFile(preprocessor), file: preprocessor };
   if (config === undefined) {
@@ -165,7 +173,7 @@ async function readConfigs(
   }
   const found = await fromConfigFile(config);
   const ofTimm = isTimmConfig(found.config)
-    ? { json: timmPreprocessor(found.config, useTestSize), file: config }
+    ? { json: timmPreprocessor(found.config, options), file: config }
     : undefined;
   return { ...found, preprocessor: own ?? ofTimm };
 }
@@ -232,7 +240,7 @@ export async function openPreprocessor(
   }
   const { config, origin, preprocessor } = await openSource('path' in found ? found.path : source, options);
   if (preprocessor) return preprocessor;
-  if (isTimmConfig(config)) return { json: timmPreprocessor(config, options.useTestSize), file: origin.file };
+  if (isTimmConfig(config)) return { json: timmPreprocessor(config, options), file: origin.file };
   // a JSON file that is no model's config can only be meant as the preprocessor's own, whatever its name
   const { model_type, image_size } = Object(config);
   if (model_type === undefined && config !== undefined) return { json: config, file: origin.file };

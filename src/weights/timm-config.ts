@@ -1,8 +1,12 @@
 /** What timm writes to config.json of a repository: which of its models it is, and what its pictures are prepared like. */
 interface TimmConfig {
   readonly architecture: string;
+  /** Older versions have its keys beside `architecture`. */
   readonly pretrained_cfg?: unknown;
 }
+
+const pretrainedConfig = (config: TimmConfig): Readonly<Record<string, unknown>> =>
+  Object(config.pretrained_cfg ?? config);
 
 /** Whether a parsed config.json is timm's, which says `architecture` where transformers says `model_type`. */
 export function isTimmConfig(json: unknown): json is TimmConfig {
@@ -12,7 +16,8 @@ export function isTimmConfig(json: unknown): json is TimmConfig {
 
 /** Keys of transformers' config.json that follow from timm's: the picture's size, and the names of the classes. */
 export function timmConfigFields(config: TimmConfig): Readonly<Record<string, unknown>> {
-  const { label_names, label_descriptions } = Object(config);
+  const given: Readonly<Record<string, unknown>> = { ...pretrainedConfig(config), ...config };
+  const { label_names = given.labels, label_descriptions } = given;
   const [height, width] = sidesOf(config) ?? [];
   const labels = Array.isArray(label_names) && label_names.every((name) => typeof name === 'string') ? label_names : [];
   const describe = (name: string): string => {
@@ -40,13 +45,18 @@ const MEAN = [0.485, 0.456, 0.406];
 const STD = [0.229, 0.224, 0.225];
 
 /**
- * The preprocessor_config.json that prepares pictures as timm's config says, with timm's defaults: for `input_size` and `crop_pct`,
- * or where `useTestSize` asks for them for `test_input_size` and `test_crop_pct`, as in `resolve_model_data_config`.
+ * The preprocessor_config.json that prepares pictures as timm's config says, with timm's defaults. It is for `input_size`, as in
+ * `resolve_model_data_config`; with `useTestSize` for `test_input_size` and `test_crop_pct`, each where there is one.
  */
-export function timmPreprocessor(config: TimmConfig, useTestSize = false): Readonly<Record<string, unknown>> {
-  const { mean, std, crop_pct, test_crop_pct, crop_mode, interpolation } = Object(config.pretrained_cfg);
-  const [height, width] = (useTestSize && sidesOf(config, 'test_input_size')) || sidesOf(config) || [224, 224];
-  const filter = interpolation || 'bicubic';
+export function timmPreprocessor(
+  config: TimmConfig,
+  { useTestSize = false }: { readonly useTestSize?: boolean } = {},
+): Readonly<Record<string, unknown>> {
+  const given = pretrainedConfig(config);
+  const { mean, std, crop_mode, interpolation } = given;
+  const [height, width] = (useTestSize && sides(given.test_input_size)) || sidesOf(config) || [224, 224];
+  const crop_pct = (useTestSize && given.test_crop_pct) || given.crop_pct;
+  const filter = String(interpolation || 'bicubic');
   return {
     size: height === width ? { shortest_edge: height } : { height, width },
     crop_pct: (useTestSize && test_crop_pct) || crop_pct || 0.875,
@@ -58,11 +68,10 @@ export function timmPreprocessor(config: TimmConfig, useTestSize = false): Reado
 }
 
 /** The [height, width] of the pictures. */
-function sidesOf(
-  { pretrained_cfg }: TimmConfig,
-  key: 'input_size' | 'test_input_size' = 'input_size',
-): readonly [number, number] | undefined {
-  const size: unknown = Object(pretrained_cfg)[key]; // [channels, height, width]
-  const sides: readonly unknown[] = Array.isArray(size) ? size.slice(-2) : [];
-  return sides.length === 2 && sides.every(Number.isInteger) ? (sides as [number, number]) : undefined;
+const sidesOf = (config: TimmConfig) => sides(pretrainedConfig(config).input_size);
+
+/** The [height, width] of a size [channels, height, width]. */
+function sides(size: unknown): readonly [number, number] | undefined {
+  const found: readonly unknown[] = Array.isArray(size) ? size.slice(-2) : [];
+  return found.length === 2 && found.every(Number.isInteger) ? (found as [number, number]) : undefined;
 }

@@ -1,9 +1,15 @@
-import { copyFile, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { AutoModelForImageClassification, ConvNextConfig, ConvNextForImageClassification } from '../../src/index.js';
+import { convNext } from '../../backbones/convnext/index.js';
+import {
+  AutoModelForImageClassification,
+  ConvNextConfig,
+  ConvNextForImageClassification,
+  convertCheckpoint,
+} from '../../src/index.js';
 import { openCheckpoint } from '../../src/weights/open-checkpoint.js';
 import { writeSafetensors } from '../../src/weights/write-safetensors.js';
 import { failure, inFolder } from '../helpers.js';
@@ -99,6 +105,82 @@ describe("timm's layouts", () => {
       const other = { architecture: 'convnext_xxlarge', model_args: { norm_eps: 1e-3 } };
       expect(await config(other)).to.include({ normEps: 1e-3, layerNormEps: 1e-3 });
     }));
+
+  it('passes over null arguments, as timm does, and the tag of an architecture', () =>
+    inFolder(async (folder) => {
+      await copyFile(fixture('patch-2', 'model.safetensors'), join(folder, 'model.safetensors'));
+      const config = async (json: object) => {
+        await writeFile(join(folder, 'config.json'), JSON.stringify(json));
+        return ConvNextConfig.fromPretrained(folder);
+      };
+      const nothing = { norm_eps: null, act_layer: null, norm_layer: null, kernel_sizes: null, output_stride: null };
+      const architecture = 'convnext_xxlarge.clip_laion2b_soup';
+      const given = await config({ architecture, model_args: nothing, global_pool: null });
+      expect(given).to.include({ normEps: 1e-5, layerNormEps: 1e-5, hiddenAct: 'gelu' });
+    }));
+
+  it('opens a backbone with a head of its own, which is not taken for the classifier', async () => {
+    const timm = convNext.checkpoints!.namings.find(({ name }) => name === 'timm')!;
+    const { tensors, close } = await openCheckpoint(fixture('patch-2', 'model.safetensors'));
+    await close();
+    const read = (heads: readonly string[]) => {
+      const body = [...tensors].filter(([name]) => !name.startsWith('head.fc.'));
+      const all = new Map([
+        ...body,
+        ...heads.map((name): (typeof body)[number] => [name, { dtype: 'F32', shape: [5, 5] }]),
+      ]);
+      return [...timm.read(all, 'own.pth')!.values()].map(({ name }) => name);
+    };
+    expect(read(['head.fc.weight'])).to.include('classifier.weight');
+    // torch's Sequential in place of the layer, and another layer beside it
+    for (const heads of [
+      ['head.fc.0.weight', 'head.fc.2.weight'],
+      ['head.fc.weight', 'head.attention.weight'],
+      ['head.weight'],
+    ]) {
+      const names = read(heads);
+      expect(names, heads.join()).to.include('layernorm.weight');
+      expect(names.filter((name) => name.startsWith('classifier.'))).to.deep.equal([]);
+    }
+  });
+
+  it('refuses a layer scale in blocks of V2 under any names, and says in which file', async () => {
+    const signs = [
+      ['fb', 'downsample_layers.0.0.weight', 'stages.0.0.dwconv.weight', 'stages.0.0.grn.gamma', 'stages.0.0.gamma'],
+      [
+        'mm',
+        'downsample_layers.0.0.weight',
+        'stages.0.0.depthwise_conv.weight',
+        'stages.0.0.grn.gamma',
+        'stages.0.0.gamma',
+      ],
+      [
+        'timm',
+        'stem.0.weight',
+        'stages.0.blocks.0.conv_dw.weight',
+        'stages.0.blocks.0.mlp.grn.weight',
+        'stages.0.blocks.0.gamma',
+      ],
+    ];
+    for (const [name, ...tensors] of signs) {
+      const naming = convNext.checkpoints!.namings.find((naming) => naming.name === name)!;
+      const stored = (names: readonly string[]) =>
+        new Map(names.map((name) => [name, { dtype: 'F32', shape: [4, 3, 4, 4] }]));
+      expect(naming.read(stored(tensors.slice(0, 3)))).to.be.a('map');
+      const error = await failure(() => naming.read(stored(tensors), 'mine.pth'));
+      expect([error.code, error.path]).to.deep.equal(['E_WEIGHTS', `mine.pth: "${tensors[3]}"`]);
+    }
+  });
+
+  it('is not converted to names that have no place for a layer', async () => {
+    for (const name of ['patch-2', 'head-norm-first', 'head-hidden']) {
+      await inFolder(async (folder) => {
+        const error = await failure(() => convertCheckpoint(fixture(name), folder, { naming: 'fb' }));
+        expect([error.code, error.path, error.got]).to.deep.equal(['E_ARGUMENT', 'naming', 'fb']);
+        expect(await readdir(folder)).to.deep.equal([]);
+      });
+    }
+  });
 
   it('refuses tensors that a given config has no place for', async () => {
     const named = {

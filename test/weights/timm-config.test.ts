@@ -1,7 +1,13 @@
 import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { AutoConfig, type ConvNextV2Config } from '../../src/index.js';
+import {
+  AutoConfig,
+  AutoImageProcessor,
+  ConvNextImageProcessor,
+  type ConvNextV2Config,
+  ConvNextV2Model,
+} from '../../src/index.js';
 import { openSource } from '../../src/weights/source.js';
 import { isTimmConfig, timmConfigFields, timmPreprocessor } from '../../src/weights/timm-config.js';
 import { golden, inFolder } from '../helpers.js';
@@ -47,6 +53,54 @@ describe("timm's config.json", () => {
     const odd = timmPreprocessor({ architecture: 'x', pretrained_cfg: { interpolation: 'toString' } });
     expect(odd).to.include({ resample: 'toString' });
   });
+
+  it('has its keys beside the architecture in older files, and names of classes in either place', () => {
+    const older = { architecture: 'x', ...TIMM.pretrained_cfg, crop_mode: 'squash', labels: ['a', 'b'] };
+    expect(timmPreprocessor(older)).to.deep.equal({ ...timmPreprocessor(TIMM), crop_mode: 'squash' });
+    const id2label = { 0: 'a', 1: 'b' };
+    expect(timmConfigFields(older)).to.deep.equal({ image_size: [288, 320], id2label });
+    const inside = { architecture: 'x', pretrained_cfg: { label_names: ['a', 'n'], label_descriptions: { n: 'b' } } };
+    expect(timmConfigFields(inside)).to.deep.equal({ id2label });
+  });
+
+  it('has a test size, for those who ask', () => {
+    const config = (more: object) => ({ architecture: 'x', pretrained_cfg: { ...TIMM.pretrained_cfg, ...more } });
+    const both = config({ test_input_size: [3, 320, 320], test_crop_pct: 1 });
+    expect(timmPreprocessor(both)).to.deep.equal(timmPreprocessor(TIMM));
+    const asked = { ...timmPreprocessor(TIMM), size: { shortest_edge: 320 }, crop_pct: 1 };
+    expect(timmPreprocessor(both, { useTestSize: true })).to.deep.equal(asked);
+    // each of the two by itself, as in timm
+    const share = timmPreprocessor(config({ test_crop_pct: 1 }), { useTestSize: true });
+    expect(share).to.deep.equal({ ...timmPreprocessor(TIMM), crop_pct: 1 });
+    expect(timmPreprocessor(TIMM, { useTestSize: true })).to.deep.equal(timmPreprocessor(TIMM));
+  });
+
+  it('is carried on by savePretrained, at the size that the model was opened for', () =>
+    inFolder(async (folder) => {
+      const sizes = { test_input_size: [3, 40, 40], test_crop_pct: 1 };
+      const pretrained_cfg = { input_size: [3, 35, 35], crop_pct: 0.9, crop_mode: 'border', ...sizes };
+      await copyFile(golden('checkpoints', 'timm-linear.safetensors'), join(folder, 'model.safetensors'));
+      await writeFile(join(folder, 'config.json'), JSON.stringify({ architecture: 'convnextv2_tiny', pretrained_cfg }));
+      const picture = golden('image-processor-center-crop', 'image.png');
+      for (const [useTestSize, side] of [
+        [false, 35],
+        [true, 40],
+      ] as const) {
+        const model = await ConvNextV2Model.fromPretrained(folder, { useTestSize });
+        const saved = join(folder, `saved-${side}`);
+        await model.savePretrained(saved);
+        model.dispose();
+        const own = await AutoImageProcessor.fromPretrained(folder, { useTestSize });
+        const [want, got] = [own, await ConvNextImageProcessor.fromPretrained(saved)].map((processor) =>
+          processor.preprocess(picture),
+        );
+        const [wanted, found] = [(await want).pixelValues, (await got).pixelValues];
+        expect(wanted.shape).to.deep.equal([1, side, side, 3]);
+        expect(found.arraySync()).to.deep.equal(wanted.arraySync());
+        wanted.dispose();
+        found.dispose();
+      }
+    }));
 
   it('stands beside weights whose shapes say the rest', () =>
     inFolder(async (folder) => {

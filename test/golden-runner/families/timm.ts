@@ -94,7 +94,7 @@ export async function timmTransform(folder: string, spec: Case): Promise<string[
   const failures: string[] = [];
   const wantedValues = await readTensors(folder, spec, 'outputs');
   for (const { image, pretrained_cfg, use_test_size: useTestSize, file, values } of spec.args!.rows as readonly Row[]) {
-    const json = timmPreprocessor({ architecture: 'convnext_tiny', pretrained_cfg }, useTestSize);
+    const json = timmPreprocessor({ architecture: 'convnext_tiny', pretrained_cfg }, { useTestSize });
     const first = ConvNextImageProcessor.fromJSON(json, 'config.json');
     const saved = AutoImageProcessor.fromJSON(JSON.parse(JSON.stringify(first)), 'preprocessor_config.json');
     for (const processor of [first, saved as ConvNextImageProcessor]) {
