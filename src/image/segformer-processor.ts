@@ -4,13 +4,9 @@ import { ensureBackend } from '../backend/use-backend.js';
 import { validateConfig } from '../config/validate.js';
 import type { Layout } from '../contracts.js';
 import { ConvNextV2Error, show } from '../errors.js';
+import type { HubOptions } from '../weights/hub/settings.js';
 import { checkOptions } from '../weights/pretrained-options.js';
-import {
-  openPreprocessor,
-  type PreprocessorOptions,
-  savePreprocessor,
-  shippedPreprocessor,
-} from '../weights/source.js';
+import { openPreprocessor, savePreprocessor, shippedPreprocessor } from '../weights/source.js';
 import type { ImageSource } from './image-source.js';
 import { checkPixels, type ImageLimits, readLimits } from './limits.js';
 import { PIL_FILTERS, type PilFilter, readPilFilter, resizePil } from './pil-resize.js';
@@ -90,10 +86,7 @@ export class SegformerImageProcessor implements ValueSettings {
    * From a folder with a preprocessor_config.json, or the file itself; for a config alone, ADE20K's at 512 x 512, as the published
    * segmenters have it. Throws E_SOURCE, E_JSON, E_LIMIT, E_CONFIG.
    */
-  static async fromPretrained(
-    source: string | URL,
-    options: PreprocessorOptions = {},
-  ): Promise<SegformerImageProcessor> {
+  static async fromPretrained(source: string | URL, options: HubOptions = {}): Promise<SegformerImageProcessor> {
     checkOptions(options);
     const { json, file } = await openPreprocessor(source, options, () => shippedPreprocessor('ade20k-512'));
     return SegformerImageProcessor.fromJSON(json, file);

@@ -15,14 +15,8 @@ import { openCheckpoint } from './open-checkpoint.js';
 import { isTimmConfig, timmPreprocessor } from './timm-config.js';
 import type { CheckpointOptions } from './torch.js';
 
-/** How the preprocessor_config.json of a source is found and read. */
-export interface PreprocessorOptions extends HubOptions {
-  /** Of a source of timm: whether pictures are prepared at the size that it gives for testing. Default false, as in timm. */
-  readonly useTestSize?: boolean;
-}
-
 /** How a source is found and read. */
-export interface SourceOptions extends CheckpointOptions, PreprocessorOptions {
+export interface SourceOptions extends CheckpointOptions, HubOptions {
   /** Whose names the tensors have, as `timm`. Default: recognised from the names themselves. */
   readonly format?: string;
   /** In place of the source's own config, for weights that come without one: a config, or a source of one, as a shipped name. */

@@ -59,7 +59,7 @@ export function timmPreprocessor(
   const filter = String(interpolation || 'bicubic');
   return {
     size: height === width ? { shortest_edge: height } : { height, width },
-    crop_pct: (useTestSize && test_crop_pct) || crop_pct || 0.875,
+    crop_pct: crop_pct || 0.875,
     crop_mode: crop_mode || 'center',
     resample: Object.hasOwn(RESAMPLE, filter) ? RESAMPLE[filter] : filter, // what no filter is called is refused when it is read
     image_mean: mean ?? MEAN,
