@@ -234,6 +234,16 @@ export async function openPreprocessor(
   }
   const { config, origin, preprocessor } = await openSource('path' in found ? found.path : source, options);
   if (preprocessor) return preprocessor;
+  // a config in place of the source's own also says how large its pictures are
+  const { config: given, ...others } = options;
+  if (typeof given === 'string' || given instanceof URL) {
+    return openPreprocessor(
+      given,
+      { ...others, revision: undefined, subfolder: undefined, sha256: undefined },
+      whereNone,
+    );
+  }
+  if (given) return { json: await whereNone(given.toJSON().image_size), file: origin.file };
   if (isTimmConfig(config)) return { json: timmPreprocessor(config, options), file: origin.file };
   // a JSON file that is no model's config can only be meant as the preprocessor's own, whatever its name
   const { model_type, image_size } = Object(config);

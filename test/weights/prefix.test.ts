@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import {
+  ConvNextImageProcessor,
+  ConvNextV2Config,
   ConvNextV2ForImageClassification,
   FCOS,
   FCOSConfig,
@@ -248,6 +250,24 @@ describe('weights that are missing', () => {
       expect(model.config.id2label).to.deep.equal(classify.config.id2label);
       model.dispose();
       await classify.dispose();
+    });
+  });
+});
+
+describe("a config in place of the source's own", () => {
+  it('says how large pictures are, unless a preprocessor lies beside the weights', async () => {
+    await inFolder(async (folder) => {
+      const file = join(folder, 'model.safetensors');
+      copyFileSync(WEIGHTS, file);
+      const config = new ConvNextV2Config({ imageSize: 64 });
+      await writeFile(join(folder, 'given.json'), JSON.stringify(config));
+      const sizeOf = async (options: object) => (await ConvNextImageProcessor.fromPretrained(file, options)).size;
+      expect(await sizeOf({})).to.deep.equal({ shortestEdge: 224 });
+      for (const given of [config, join(folder, 'given.json')]) {
+        expect(await sizeOf({ config: given })).to.deep.equal({ shortestEdge: 64 });
+      }
+      await new ConvNextImageProcessor({ size: 96 }).savePretrained(folder);
+      expect(await sizeOf({ config })).to.deep.equal({ shortestEdge: 96 });
     });
   });
 });
