@@ -1,5 +1,5 @@
 // Makes the package of the native kernels for this platform, which is published beside convnextv2, in the same version. It is an
-// optional dependency of convnextv2, so npm installs it where `os`, `cpu` and `libc` fit, and nobody needs a compiler. Runs
+// optional dependency of convnextv2, so npm installs it where `os`, `cpu` and `libc` fit, and no compiler is needed. Runs
 // nothing when it is installed.
 //
 //   node native/package.mjs [DIR]     the folder to write, by default out/PLATFORM-ARCH. Prints its path

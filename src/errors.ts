@@ -77,7 +77,7 @@ function shortened(problem: Problem): Problem {
   return Object.fromEntries(fields);
 }
 
-/** At most so many characters of a text, with `...` in place of the rest. */
+/** Cuts a text to a maximum length; `...` stands for the rest. */
 function shorten<T>(text: T, most: number): T | string {
   return typeof text === 'string' && text.length > most ? `${text.slice(0, most - 3)}...` : text;
 }

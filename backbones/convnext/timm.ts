@@ -95,8 +95,8 @@ const DILATED_FROM = 8;
 
 /**
  * Throws E_WEIGHTS where tensors, by timm's names, are those of a network that is not built here: stems that overlap, norms with
- * running means, stages of patches so large that timm dilates them. A head of one's own is none of its business. `isKnown` tells
- * the names that are; `file` is for messages.
+ * running means, patches so large that timm dilates the stages. Tensors of a custom head are ignored. `isKnown` tells which names are
+ * known; `file` is for messages.
  */
 export function refuseTimmLayout(
   names: Iterable<string>,

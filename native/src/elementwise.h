@@ -10,7 +10,7 @@
 /** Elements in a task: some 128 KB of floats; less is not worth a second thread. */
 static const long ELEMENTS = 32768;
 
-/** In double, as JavaScript has it: 1 to the power of what is no number, or infinite, is none. The usual exponents cost nothing. */
+/** In double precision, with JavaScript's rule: 1 to the power of NaN or Infinity is NaN. Common exponents skip pow(). */
 INLINE float power(float a, float b) {
   if (b == 2) return a * a;
   if (b == 1) return a;

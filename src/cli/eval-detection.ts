@@ -90,9 +90,11 @@ async function detectAll(
   const detect: ObjectDetectionPipeline = await openModel(choice, (source, options) => pipeline(task, source, options));
   try {
     const { id2label } = detect.config;
-    const { labels, strangers } = matchCategories(truths.categories, id2label);
-    if (strangers.size > 0) {
-      onWarning(`No classes of the model, so nothing of them is found: ${shorten([...strangers.values()])}`);
+    const { labels, unknown } = matchCategories(truths.categories, id2label);
+    if (unknown.size > 0) {
+      onWarning(
+        `categories that the model has no class for, which count as not found: ${shorten([...unknown.values()])}`,
+      );
     }
     const categories = categoriesByName(truths.categories, labels);
     const classes = [...categories.keys()];

@@ -35,14 +35,14 @@ export function takeFields<Fields extends object>(keys: ConfigKeys, fields: Fiel
     throw new ConvNextV2Error('E_CONFIG', { path: file, wanted: 'an object of fields', got: show(fields) });
   }
   const known = Object.keys(keys);
-  const strangers = Object.keys(fields).filter((field) => !known.includes(field));
+  const unknown = Object.keys(fields).filter((field) => !known.includes(field));
   const problem = (field: string) => ({
     path: `${file}: /${field}`,
     wanted: 'a known field',
     got: show(field),
     suggestion: didYouMean(field, known),
   });
-  if (strangers.length > 0) throw new ConvNextV2Error('E_CONFIG', strangers.map(problem));
+  if (unknown.length > 0) throw new ConvNextV2Error('E_CONFIG', unknown.map(problem));
   return Object.fromEntries(Object.entries(fields).map(([field, value]) => [field, copied(value)])) as Fields;
 }
 

@@ -3,7 +3,7 @@ import { show } from '../errors.js';
 import { type CocoId, countOf, shorten } from '../metrics/coco.js';
 import type { CategoryItem, CocoAnnotation, CocoFile } from './coco-dataset.js';
 
-/** What a file lacks without harm, and what is therefore left out: a line for each kind that there is. */
+/** Warnings about entries that a file leaves out and that the metric can ignore: one line per kind. */
 export function describeGaps(dataset: CocoFile, segmentations: 'keep' | 'leave-out'): readonly string[] {
   const { images, categories, annotations } = dataset;
   const [pictures, classes] = [images, categories].map((list) => new Set(list.map(({ id }) => id)));

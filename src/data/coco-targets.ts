@@ -12,26 +12,26 @@ type Labels = Readonly<Record<number, string>>;
 export interface CategoryMatch {
   /** The label of a category, by its id. */
   readonly labels: ReadonlyMap<CocoId, number>;
-  /** The names of categories that are no classes, each with what was probably meant, by their ids. */
-  readonly strangers: ReadonlyMap<CocoId, string>;
+  /** The categories that the model has no class for: names with a suggestion, by id. */
+  readonly unknown: ReadonlyMap<CocoId, string>;
 }
 
 /** Throws E_ARGUMENT where no category is one of the classes. */
 export function matchCategories(categories: CocoDataset['categories'], id2label: Labels): CategoryMatch {
   const names = Object.values(id2label);
   const labels = new Map<CocoId, number>();
-  const strangers = new Map<CocoId, string>();
+  const unknown = new Map<CocoId, string>();
   for (const { id, name } of categories) {
     const label = Object.keys(id2label).find((label) => id2label[Number(label)] === name);
     const suggestion = label === undefined && name !== undefined ? didYouMean(name, names) : undefined;
     if (label !== undefined) labels.set(id, Number(label));
-    else strangers.set(id, `${name ?? `${id}, which has no name`}${suggestion ? ` (${suggestion})` : ''}`);
+    else unknown.set(id, `${name ?? `${id}, which has no name`}${suggestion ? ` (${suggestion})` : ''}`);
   }
-  if (labels.size > 0) return { labels, strangers };
+  if (labels.size > 0) return { labels, unknown };
   throw new ConvNextV2Error('E_ARGUMENT', {
     path: 'categories',
     wanted: `classes of the model: ${shorten(names)}`,
-    got: strangers.size > 0 ? shorten([...strangers.values()]) : 'none',
+    got: unknown.size > 0 ? shorten([...unknown.values()]) : 'none',
   });
 }
 
@@ -63,12 +63,12 @@ export function cocoTargets(
   { categories, annotations }: CocoDataset,
   id2label: Labels,
 ): (image: CocoImage) => DetectionTarget {
-  const { labels, strangers } = matchCategories(categories, id2label);
+  const { labels, unknown } = matchCategories(categories, id2label);
   const used = new Set(annotations.map(({ category_id }) => category_id));
-  const unknown = [...strangers].filter(([id]) => used.has(id)).map(([, name]) => name);
-  if (unknown.length > 0) {
+  const missing = [...unknown].filter(([id]) => used.has(id)).map(([, name]) => name);
+  if (missing.length > 0) {
     const wanted = `classes of the model: ${shorten(Object.values(id2label))}`;
-    throw new ConvNextV2Error('E_ARGUMENT', { path: 'categories', wanted, got: shorten(unknown) });
+    throw new ConvNextV2Error('E_ARGUMENT', { path: 'categories', wanted, got: shorten(missing) });
   }
   const byPicture = new Map<CocoId, CocoAnnotation[]>();
   for (const object of annotations) {

@@ -22,7 +22,7 @@ export interface DecodeOptions extends ImageLimits {
  * pass through. Colors that alpha or a transparent color of a palette hides are shown, as PIL's `convert('RGB')` does.
  * 16 bits become 8 by dropping the lower ones (PIL clips gray ones to 255 instead, which whitens them); an ICC
  * profile is disregarded, as PIL does, except for CMYK, which is converted by color and not by formula.
- * Throws E_IMAGE for what is no whole picture of these formats, E_LIMIT beyond the limits, E_NETWORK where a server cannot be
+ * Throws E_IMAGE for a file that is not a complete picture in one of these formats, E_LIMIT beyond the limits, E_NETWORK where a server cannot be
  * reached, E_ARGUMENT for an option that cannot be, E_PEER without sharp.
  */
 export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<RawImage> {

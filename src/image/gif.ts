@@ -113,7 +113,7 @@ function readPalette(reader: Reader, flags: number): Uint8Array | undefined {
   return palette;
 }
 
-/** LZW codes have at most so many bits. */
+/** The maximum length of an LZW code, in bits. */
 const MAX_BITS = 12;
 const MAX_CODES = 2 ** MAX_BITS;
 

@@ -84,7 +84,7 @@ export async function readSource(
   return { bytes: bytesOf(source), name };
 }
 
-/** Bytes that nobody changes while they are decoded: those of shared memory are copied. */
+/** Bytes that cannot change during decoding: shared memory is copied. */
 function bytesOf(source: ArrayBufferLike | ArrayBufferView): Uint8Array {
   const bytes = ArrayBuffer.isView(source)
     ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)

@@ -151,7 +151,7 @@ function sharedByBoxes([x, y, w, h]: readonly number[], [u, v, s, t]: readonly n
 export function checkResults({ images, categories }: CocoTruths, results: readonly CocoResult[]): string | undefined {
   const pictures = new Set(images.map(({ id }) => id));
   const classes = new Set(categories.map(({ id }) => id));
-  const strangers = results.filter(({ category_id }) => !classes.has(category_id));
+  const unlisted = results.filter(({ category_id }) => !classes.has(category_id));
   for (const [i, { image_id, category_id, score }] of results.entries()) {
     const refuse = (key: string, wanted: string, got: CocoId, known: ReadonlySet<CocoId> = new Set()): never => {
       const other = otherSpelling(got);
@@ -161,12 +161,12 @@ export function checkResults({ images, categories }: CocoTruths, results: readon
       throw new ConvNextV2Error('E_ARGUMENT', { path: `results[${i}].${key}`, wanted, got: show(got), suggestion });
     };
     if (!pictures.has(image_id)) refuse('image_id', 'a picture of the annotations', image_id, pictures);
-    if (!classes.has(category_id) && (strangers.length === results.length || classes.has(otherSpelling(category_id)))) {
+    if (!classes.has(category_id) && (unlisted.length === results.length || classes.has(otherSpelling(category_id)))) {
       refuse('category_id', 'a category of the annotations', category_id, classes);
     }
     if (!Number.isFinite(score)) refuse('score', 'a number', score);
   }
-  if (strangers.length === 0) return undefined;
-  const ids = [...new Set(strangers.map(({ category_id }) => category_id))];
-  return `${countOf(strangers.length, 'result')} of categories that the annotations do not list, left out: ${shorten(ids.map(show))}`;
+  if (unlisted.length === 0) return undefined;
+  const ids = [...new Set(unlisted.map(({ category_id }) => category_id))];
+  return `${countOf(unlisted.length, 'result')} of categories that the annotations do not list, left out: ${shorten(ids.map(show))}`;
 }

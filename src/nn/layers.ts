@@ -232,8 +232,8 @@ export interface FusedLayer {
   /** What it is made of, by name, in the order in which x passes them. */
   readonly parts: Readonly<Record<string, Layer & WithParameters>>;
   /**
-   * `sequence`: the parts one after the other. `residual`: the same, and x added. A function: whatever it computes; a kernel
-   * is told no more than that there is one.
+   * `sequence`: the parts one after the other. `residual`: the same, and x added. A function computes anything; no
+   * kernel can know what, so the function itself always runs.
    */
   readonly formula: 'sequence' | 'residual' | Layer;
 }

@@ -29,7 +29,7 @@ interface Common {
 }
 
 /**
- * The options of a call by our names, without those that are null or undefined. Throws E_ARGUMENT for what is no record of options, an
+ * The options of a call by our names, without those that are null or undefined. Throws E_ARGUMENT for a value that is not an options object, an
  * unknown one, one that is given twice, and for a signal or limits that are none.
  */
 export function readCallOptions<Options extends Common>(options: unknown, known: readonly string[]): Options {

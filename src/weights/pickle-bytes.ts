@@ -34,7 +34,7 @@ export class PickleBytes {
     throw new ConvNextV2Error('E_PICKLE', { path: `${this.#path}: byte ${at}`, wanted, got, suggestion });
   }
 
-  /** Moves on by so many bytes, and gives where they begin. */
+  /** Skips a number of bytes, and returns the offset of the first. */
   #take(length: number): number {
     const left = this.#bytes.length - this.#at;
     if (length > left) this.fail(`${length} bytes more`, `${left} to the end`, 'it is cut short');
@@ -42,7 +42,7 @@ export class PickleBytes {
     return this.#at - length;
   }
 
-  /** An unsigned number of so many bytes, the low one first. */
+  /** A little-endian unsigned integer of a given number of bytes. */
   unsigned(size: 1 | 2 | 4 | 8): number {
     const start = this.#take(size);
     if (size === 1) return this.#view.getUint8(start);

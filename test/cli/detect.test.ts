@@ -115,7 +115,7 @@ describe('cli: detect and eval-detection', () => {
       const finished = await evaluate(image, ['rockt', 'dog', 'cat']);
       expect(finished.code).to.equal(0);
       expect(warnings(finished)).to.deep.equal([
-        'No classes of the model, so nothing of them is found: rockt (did you mean "rocket"?), dog',
+        'categories that the model has no class for, which count as not found: rockt (did you mean "rocket"?), dog',
       ]);
       expect(JSON.parse(finished.stdout).objects).to.be.above(0);
       expectFailure(await evaluate(image, ['rockt', 'dog']), 1, 'E_ARGUMENT: categories');

@@ -86,13 +86,13 @@ describe('training targets of COCO files', () => {
 
   it('match categories by name, of which one may be called so', async () => {
     const twice = [...categories, { id: 5, name: 'cat' }];
-    const { labels, strangers } = matchCategories([...twice, { id: 6, name: 'dgo' }], classes);
+    const { labels, unknown } = matchCategories([...twice, { id: 6, name: 'dgo' }], classes);
     expect([...labels]).to.deep.equal([
       [3, 1],
       ['d', 2],
       [5, 1],
     ]);
-    expect([...strangers]).to.deep.equal([[6, 'dgo (did you mean "dog"?)']]);
+    expect([...unknown]).to.deep.equal([[6, 'dgo (did you mean "dog"?)']]);
     expect([...categoriesByName(categories, labels)]).to.deep.equal([
       ['cat', 3],
       ['dog', 'd'],
